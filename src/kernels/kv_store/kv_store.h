@@ -1,0 +1,32 @@
+// Writes key and value rows of one sequence to its pages: row i goes to position start + i. bf16 rounds half to even.
+// Same bits on every instruction set. Pure and thread-safe as long as no two calls write the same position.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/attention/paged_cache.h"
+
+namespace tessera::kernels {
+
+struct KvStoreArgs {
+  const float* k = nullptr;  // [rows, kv_heads, head_dim]
+  int64_t k_row_stride = 0;  // elements from row to row; heads are head_dim apart
+  const float* v = nullptr;  // [rows, kv_heads, head_dim]
+  int64_t v_row_stride = 0;
+  int64_t rows = 0;
+  int64_t start = 0;  // position of row 0
+
+  CacheType cache_type = CacheType::kBf16;
+  void* k_cache = nullptr;
+  void* v_cache = nullptr;
+  CacheStrides strides;
+  const int32_t* pages = nullptr;  // [ceil((start + rows) / page_size)]
+  int64_t page_size = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+};
+
+void kv_store(const KvStoreArgs& args);
+const char* kv_store_variant();
+
+}  // namespace tessera::kernels
