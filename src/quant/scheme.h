@@ -1,0 +1,44 @@
+// What a scheme *is*: facts, not an identity. A Linear's scheme says how its weights are stored and how its input is
+// quantized; a checkpoint is a map from linear to scheme, so mixed precision is the normal case. Nothing anywhere
+// switches on a scheme's name: names are only printed and parsed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tessera::quant {
+
+/// How an activation row becomes integer codes: s = absmax / divisor, q = clamp(round_half_even(x / s), min, max).
+/// The divisor belongs to the format, never to a guess (docs/numerics.md).
+enum class ActivationRule : uint8_t {
+  kAbsmax,    // absmax/127 (int8) or absmax/7 (int4), codes within +-127 or +-7: ModelSlim, the NPU operators, vLLM's int8
+  kTwoSided,  // s = max(max/7.49, -min/8.49) (int4), max(max/127.49, -min/128.49) (int8): all 16 or 256 codes are used
+};
+
+struct WeightScheme {
+  int bits = 16;       // 4, 8: integer codes; 16: bf16 or f16; 32: f32
+  int group_size = 0;  // columns that share a scale; 0 = one scale per output channel
+  bool symmetric = true;
+  bool operator==(const WeightScheme&) const = default;
+};
+
+struct ActivationScheme {
+  int bits = 16;  // 4, 8: integer codes, one dynamic scale per token; 16: not quantized
+  ActivationRule rule = ActivationRule::kAbsmax;
+  bool operator==(const ActivationScheme&) const = default;
+};
+
+struct LinearScheme {
+  WeightScheme weight;
+  ActivationScheme activation;
+  bool operator==(const LinearScheme&) const = default;
+
+  bool is_float() const { return weight.bits >= 16; }
+  /// "w4a4", "w8a8", "w4a16", "w4a8-g128", "bf16", "f32".
+  std::string name() const;
+};
+
+}  // namespace tessera::quant
