@@ -20,7 +20,7 @@ struct WorkedExample {
   std::vector<uint32_t> words;
 };
 
-// docs/formats/compressed-tensors: computed by hand from the library's pack_to_int32.
+// From a literal transliteration of the library's pack_to_int32.
 const WorkedExample kExamples[] = {
     {4, {1, 2, 3, 4, 5, 6, 7, 0}, {0x8FEDCBA9}},
     {4, {-1, -2, -3, -4, -5, -6, -7, -8}, {0x01234567}},
