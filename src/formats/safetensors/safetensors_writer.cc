@@ -1,0 +1,122 @@
+#include "formats/safetensors/safetensors_writer.h"
+
+#include <algorithm>
+
+#include "formats/json_limits.h"
+
+namespace tessera::formats {
+namespace {
+
+using nlohmann::json;
+
+Result<uint64_t> byte_size(const TensorSpec& spec) {
+  return static_cast<uint64_t>(TRY(spec.shape.checked_numel())) * dtype_size(spec.dtype);
+}
+
+// Fills shards in the declared order.
+Result<std::vector<std::vector<const TensorSpec*>>> split(std::span<const TensorSpec> tensors,
+                                                          uint64_t shard_bytes) {
+  std::vector<std::vector<const TensorSpec*>> shards(1);
+  uint64_t used = 0;
+  for (const TensorSpec& spec : tensors) {
+    const uint64_t bytes = TRY(byte_size(spec));
+    if (!shards.back().empty() && used + bytes > shard_bytes) {
+      shards.emplace_back();
+      used = 0;
+    }
+    shards.back().push_back(&spec);
+    used += bytes;
+  }
+  // Wide elements first keeps every tensor aligned to its element, which PyTorch's loader requires.
+  for (auto& shard : shards) {
+    std::ranges::stable_sort(shard, std::greater(),
+                             [](const TensorSpec* spec) { return dtype_size(spec->dtype); });
+  }
+  return shards;
+}
+
+std::string length_prefix(uint64_t length) {
+  std::string bytes(8, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>((length >> (8 * i)) & 0xffU);
+  return bytes;
+}
+
+}  // namespace
+
+Result<SafetensorsWriter> SafetensorsWriter::create(const std::filesystem::path& directory,
+                                                    std::span<const TensorSpec> tensors,
+                                                    uint64_t shard_bytes) {
+  SafetensorsWriter writer;
+  writer.directory_ = directory;
+  const auto shards = TRY(split(tensors, shard_bytes));
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::string file_name = shards.size() == 1
+                                      ? "model.safetensors"
+                                      : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    TRY_STATUS(writer.add_shard(file_name, shards[i]));
+  }
+  return writer;
+}
+
+Status SafetensorsWriter::add_shard(const std::string& file_name,
+                                    std::span<const TensorSpec* const> tensors) {
+  json header = {{"__metadata__", {{"format", "pt"}}}};
+  uint64_t end = 0;
+  for (const TensorSpec* spec : tensors) {
+    const uint64_t bytes = TRY(byte_size(*spec));
+    const Place place{.shard = files_.size(), .offset = end, .bytes = bytes};
+    if (!places_.emplace(spec->name, place).second)
+      return invalid_argument("{}: tensor declared twice", spec->name);
+    header[spec->name] = {{"dtype", dtype_name(spec->dtype)},
+                          {"shape", spec->shape.dims()},
+                          {"data_offsets", {end, end + bytes}}};
+    end += bytes;
+  }
+  total_bytes_ += end;
+  std::string text = TRY(dump_json(header, file_name, -1));
+  text.append((8 - text.size() % 8) % 8, ' ');
+  text.insert(0, length_prefix(text.size()));
+  for (const TensorSpec* spec : tensors)
+    places_[spec->name].offset += text.size();
+
+  OutputFile file = TRY(OutputFile::create(directory_ / file_name));
+  TRY_STATUS(file.append(std::as_bytes(std::span(text))));
+  files_.push_back(std::move(file));
+  file_names_.push_back(file_name);
+  return {};
+}
+
+Status SafetensorsWriter::write(std::string_view name, std::span<const std::byte> data) {
+  const auto found = places_.find(std::string(name));
+  if (found == places_.end()) return internal_error("{}: tensor was not declared", name);
+  Place& place = found->second;
+  if (place.written) return internal_error("{}: tensor written twice", name);
+  if (data.size() != place.bytes) {
+    return internal_error("{}: {} bytes written, {} declared", name, data.size(), place.bytes);
+  }
+  place.written = true;
+  return files_[place.shard].write_at(place.offset, data);
+}
+
+Status SafetensorsWriter::write_index() {
+  json weight_map = json::object();
+  for (const auto& [name, place] : places_)
+    weight_map[name] = file_names_[place.shard];
+  const json index = {{"metadata", {{"total_size", total_bytes_}}}, {"weight_map", std::move(weight_map)}};
+  constexpr std::string_view kIndexFile = "model.safetensors.index.json";
+  return write_text_file(directory_ / kIndexFile, TRY(dump_json(index, kIndexFile)) + "\n");
+}
+
+Status SafetensorsWriter::commit() {
+  for (const auto& [name, place] : places_) {
+    if (!place.written) return internal_error("{}: tensor declared, but never written", name);
+  }
+  for (OutputFile& file : files_)
+    TRY_STATUS(file.commit());
+  if (files_.size() > 1) TRY_STATUS(write_index());
+  files_.clear();
+  return {};
+}
+
+}  // namespace tessera::formats
