@@ -1,0 +1,44 @@
+# Two commands: `make serve` and `make test`. What they do is in tools/; this file only names it.
+.DEFAULT_GOAL := help
+.PHONY: help build serve test check hooks install conformance clean
+
+MODEL ?=
+SCHEME ?=
+HOST ?= 127.0.0.1
+PORT ?= 30000
+PREFIX ?= /usr/local
+
+help: ## what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@echo
+	@echo '  make serve MODEL=PATH    a GGUF file or a Hugging Face directory instead of the default model'
+	@echo '  make serve SCHEME=S      w8a8, w4a8, w4a4, w8a16, w4a16, w4a4-w8a8, or none (no quantization)'
+	@echo '  make serve HOST=H PORT=N where to listen (127.0.0.1, 30000)'
+	@echo '  make install PREFIX=DIR  where to install (/usr/local)'
+
+build: ## the release binary: build/release/bin/tessera
+	@tools/install_dependencies build
+	@tools/build release
+
+serve: ## install, build, fetch the default model, quantize it, serve it on 127.0.0.1:30000
+	@MODEL='$(MODEL)' SCHEME='$(SCHEME)' HOST='$(HOST)' PORT='$(PORT)' tools/serve
+
+test: ## install, build with sanitizers and in release, run every test
+	@tools/run_tests
+
+check: ## format, layers, sizes, banned words, tidy on what changed, fast tests
+	@tools/check
+
+hooks: ## check format, layers, sizes and banned words before each commit
+	git config core.hooksPath tools/hooks
+
+conformance: ## the real OpenAI client against the release binary
+	@tools/install_dependencies build
+	@tools/build release
+	tests/conformance/run
+
+install: build ## the release binary into PREFIX/bin
+	cmake --install build/release --prefix '$(PREFIX)'
+
+clean: ## removes build/
+	rm -rf build
