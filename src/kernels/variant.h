@@ -1,5 +1,6 @@
-// The table of variants of a kernel and how one is chosen: the strongest that active_isa() allows. A kernel's .cc lists
-// its variants weakest first, beginning with scalar; files compiled for one instruction set never include this.
+// The table of variants of a kernel and how one is chosen: the strongest that active_isa() allows. A kernel's
+// .cc lists its variants weakest first, beginning with scalar; files compiled for one instruction set never
+// include this.
 #pragma once
 
 #include <span>

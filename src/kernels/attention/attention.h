@@ -1,10 +1,13 @@
-// Causal grouped-query attention of rows of one sequence over a paged cache that already holds their own keys.
-//   s[j] = scale * q . k[j],   out = sum_j softmax(s)[j] * v[j],   j in [max(0, p - window + 1), p],  p = start + row
+// Causal grouped-query attention of rows of one sequence over a paged cache that already holds their own
+// keys.
+//   s[j] = scale * q . k[j],   out = sum_j softmax(s)[j] * v[j],   j in [max(0, p - window + 1), p],  p =
+//   start + row
 // Row i (counted as in q) has position start + i and attends to positions 0..start+i.
-// Softmax is online over blocks of kAttentionBlock positions counted from position 0, so a row gives the same bits
-// whatever chunk, batch, range or page table it comes in (one instruction set; scratch is on the stack).
-// With a bf16 cache q is rounded to bf16 and so are the softmax weights before they meet v; with an f32 cache nothing is.
-// Pure and thread-safe: callers split rows and kv heads; [row_begin,row_end) x [kv_head_begin,kv_head_end) is written.
+// Softmax is online over blocks of kAttentionBlock positions counted from position 0, so a row gives the same
+// bits whatever chunk, batch, range or page table it comes in (one instruction set; scratch is on the stack).
+// With a bf16 cache q is rounded to bf16 and so are the softmax weights before they meet v; with an f32 cache
+// nothing is. Pure and thread-safe: callers split rows and kv heads; [row_begin,row_end) x
+// [kv_head_begin,kv_head_end) is written.
 #pragma once
 
 #include <stdint.h>
@@ -30,7 +33,7 @@ struct AttentionArgs {
   const int32_t* pages = nullptr;  // [ceil((start + row_end) / page_size)]
   int64_t page_size = 0;           // tokens, 1 or more
 
-  int64_t heads = 0;     // a multiple of kv_heads; head h reads kv head h / (heads / kv_heads)
+  int64_t heads = 0;  // a multiple of kv_heads; head h reads kv head h / (heads / kv_heads)
   int64_t kv_heads = 0;
   int64_t head_dim = 0;  // a multiple of 8, <= kMaxHeadDim
   float scale = 0;

@@ -1,6 +1,6 @@
-// Where the keys and values of one layer lie: pages of page_size tokens, [page][kv_head][page_size][head_dim] for K and
-// the same for V. Token t of a sequence is token t % page_size of page pages[t / page_size]. Strides are in elements.
-// A view, plain types only.
+// Where the keys and values of one layer lie: pages of page_size tokens, [page][kv_head][page_size][head_dim]
+// for K and the same for V. Token t of a sequence is token t % page_size of page pages[t / page_size].
+// Strides are in elements. A view, plain types only.
 #pragma once
 
 #include <stdint.h>

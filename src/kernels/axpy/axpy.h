@@ -1,5 +1,5 @@
-// y[i] += a * x[i], a multiplication and an addition (not fused): the same bits on every instruction set. For adding an
-// expert's output to its token's row. x and y do not overlap. Pure and thread-safe.
+// y[i] += a * x[i], a multiplication and an addition (not fused): the same bits on every instruction set. For
+// adding an expert's output to its token's row. x and y do not overlap. Pure and thread-safe.
 #pragma once
 
 #include <stdint.h>

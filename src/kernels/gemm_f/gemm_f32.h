@@ -1,7 +1,7 @@
-// GEMM with float32 weights, the reference path of `--dtype float32`:  y[m,n] (+)= sum_k x[m,k]*w[n,k] + bias[n].
-// One fused multiply-add per k, k ascending, one accumulator per output: the same bits on every instruction set, for any
-// row range, panel range and number of rows. Packed weights: [N/16][K][16] float, columns >= n are 0.
-// Pure and thread-safe: see gemm_s8.h for the ranges.
+// GEMM with float32 weights, the reference path of `--dtype float32`:  y[m,n] (+)= sum_k x[m,k]*w[n,k] +
+// bias[n]. One fused multiply-add per k, k ascending, one accumulator per output: the same bits on every
+// instruction set, for any row range, panel range and number of rows. Packed weights: [N/16][K][16] float,
+// columns >= n are 0. Pure and thread-safe: see gemm_s8.h for the ranges.
 #pragma once
 
 #include <stdint.h>
@@ -10,7 +10,9 @@
 
 namespace tessera::kernels {
 
-constexpr int64_t packed_f32_panel_floats(int64_t k) { return kPanel * k; }
+constexpr int64_t packed_f32_panel_floats(int64_t k) {
+  return kPanel * k;
+}
 
 /// rows 1..16 of w: [rows, k] row-major, `w_stride` elements from row to row.
 void pack_f32_panel(const float* w, int64_t w_stride, int64_t rows, int64_t k, float* panel);

@@ -1,13 +1,14 @@
 // Integer GEMM: quantized rows times packed 8- or 4-bit weights, float32 out.
 //
 //   per channel: y[m,n] = float(sum_k qx[m,k]*qw[n,k]) * sx[m] * sw[n] + bias[n]
-//   groups:      y[m,n] = (sum_g float(sum_{k in g} qx*qw) * sw[g,n]) * sx[m] + bias[n]     g ascending, fused multiply-add
+//   groups:      y[m,n] = (sum_g float(sum_{k in g} qx*qw) * sw[g,n]) * sx[m] + bias[n]     g ascending,
+//   fused multiply-add
 //
-// The integer sums are exact in int32 for k <= kMaxGemmS8K, also when every operand is -128. The float operations are the
-// same, in the same order, for every tile shape and instruction set: y has the same bits on every machine, for any row
-// range, panel range and number of rows.
-// Pure and thread-safe: callers split rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is
-// all that is written. Columns >= n are never written.
+// The integer sums are exact in int32 for k <= kMaxGemmS8K, also when every operand is -128. The float
+// operations are the same, in the same order, for every tile shape and instruction set: y has the same bits
+// on every machine, for any row range, panel range and number of rows. Pure and thread-safe: callers split
+// rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is all that is written. Columns
+// >= n are never written.
 #pragma once
 
 #include <stdint.h>
@@ -22,8 +23,9 @@ inline constexpr int64_t kMaxGemmS8K = 65536;
 
 /// Packed weights: a view.
 struct PackedS8 {
-  const uint8_t* tiles = nullptr;  // [panels(n)][packed_s8_panel_bytes(k, bits)], 64-byte aligned for speed only
-  const float* scales = nullptr;   // [groups, padded_n(n)]
+  const uint8_t* tiles =
+      nullptr;  // [panels(n)][packed_s8_panel_bytes(k, bits)], 64-byte aligned for speed only
+  const float* scales = nullptr;  // [groups, padded_n(n)]
   int64_t n = 0;
   int64_t k = 0;
   int bits = 8;            // 8 or 4
@@ -44,8 +46,8 @@ struct GemmS8Args {
 
 void gemm_s8(const GemmS8Args& args);
 
-/// The exact sums over all of k, as [rows, n] int32 at sums + m * sums_stride: for tests. Uses args.x codes and
-/// block_sums, args.w and the ranges; no scales, no bias.
+/// The exact sums over all of k, as [rows, n] int32 at sums + m * sums_stride: for tests. Uses args.x codes
+/// and block_sums, args.w and the ranges; no scales, no bias.
 void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride);
 
 /// Name of the instruction set of the variant that both call.

@@ -1,5 +1,6 @@
-// Writes key and value rows of one sequence to its pages: row i goes to position start + i. bf16 rounds half to even.
-// Same bits on every instruction set. Pure and thread-safe as long as no two calls write the same position.
+// Writes key and value rows of one sequence to its pages: row i goes to position start + i. bf16 rounds half
+// to even. Same bits on every instruction set. Pure and thread-safe as long as no two calls write the same
+// position.
 #pragma once
 
 #include <stdint.h>

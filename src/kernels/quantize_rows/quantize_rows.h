@@ -1,12 +1,13 @@
 // Activation quantizer: f32 rows -> integer codes with one scale per row.
 //
 //   s = max(max(x, 0) / positive_divisor, -min(x, 0) / negative_divisor)      (float32 divisions)
-//   q[k] = clamp(round_half_even(x[k] / s), min_code, max_code)               (a true division, not a reciprocal)
+//   q[k] = clamp(round_half_even(x[k] / s), min_code, max_code)               (a true division, not a
+//   reciprocal)
 //
-// With both divisors 127 or 7 this is absmax/127 or absmax/7. The same bits come out on every instruction set.
-// A row whose s is 0 (all zeros, or so small that s underflows) gets scale 0 and codes 0. A row that contains NaN or
-// infinity gets scale NaN and codes 0, so that its outputs are NaN and no other row is touched.
-// Pure and thread-safe: rows may be split over threads freely.
+// With both divisors 127 or 7 this is absmax/127 or absmax/7. The same bits come out on every instruction
+// set. A row whose s is 0 (all zeros, or so small that s underflows) gets scale 0 and codes 0. A row that
+// contains NaN or infinity gets scale NaN and codes 0, so that its outputs are NaN and no other row is
+// touched. Pure and thread-safe: rows may be split over threads freely.
 #pragma once
 
 #include <stdint.h>

@@ -1,9 +1,11 @@
-// QuantizedRows: activation rows as integer codes, the left operand of gemm_s8. A view: owns nothing. Plain types only,
-// because files compiled for one instruction set include it.
+// QuantizedRows: activation rows as integer codes, the left operand of gemm_s8. A view: owns nothing. Plain
+// types only, because files compiled for one instruction set include it.
 //
-// Weights are stored biased (w + 128 or w + 8, unsigned), as vpdpbusd and vpmaddubsw want one unsigned operand, so
+// Weights are stored biased (w + 128 or w + 8, unsigned), as vpdpbusd and vpmaddubsw want one unsigned
+// operand, so
 //   sum_k x*w = sum_k x*(w + bias) - bias * sum_k x
-// and the second sum is what block_sums holds. Blocks of 32, so that one quantized row serves weights of any group size.
+// and the second sum is what block_sums holds. Blocks of 32, so that one quantized row serves weights of any
+// group size.
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +17,9 @@ inline constexpr int64_t kCodesAlignK = 64;
 /// Columns of one entry of block_sums.
 inline constexpr int64_t kSumBlock = 32;
 
-constexpr int64_t padded_k(int64_t k) { return (k + kCodesAlignK - 1) / kCodesAlignK * kCodesAlignK; }
+constexpr int64_t padded_k(int64_t k) {
+  return (k + kCodesAlignK - 1) / kCodesAlignK * kCodesAlignK;
+}
 
 struct QuantizedRows {
   const int8_t* codes = nullptr;        // [rows, padded_k(k)]; 4-bit codes too are one per byte, -8..7

@@ -1,7 +1,7 @@
 // RMS norm per row: y = (x * (1 / sqrt(mean(x^2) + eps))) * w, and the same after a residual addition.
-// float32; squares are summed in 16 fixed lanes, so a row gives the same bits on every instruction set and next to any
-// neighbours. Relative error of y <= (cols/16 + 8) * 2^-24. NaN in a row stays in that row.
-// Pure and thread-safe.
+// float32; squares are summed in 16 fixed lanes, so a row gives the same bits on every instruction set and
+// next to any neighbours. Relative error of y <= (cols/16 + 8) * 2^-24. NaN in a row stays in that row. Pure
+// and thread-safe.
 #pragma once
 
 #include <stdint.h>

@@ -1,6 +1,7 @@
 // y = silu(gate) * up, silu(g) = g / (1 + exp(-g)), float32.
-// Relative error <= 4 * 2^-24 per element against float64 while the result is normal; silu(-inf) = 0 (times up), gates
-// below about -87 give 0 up to sign; NaN stays NaN. Same bits on every instruction set. Pure and thread-safe.
+// Relative error <= 4 * 2^-24 per element against float64 while the result is normal; silu(-inf) = 0 (times
+// up), gates below about -87 give 0 up to sign; NaN stays NaN. Same bits on every instruction set. Pure and
+// thread-safe.
 #pragma once
 
 #include <stdint.h>

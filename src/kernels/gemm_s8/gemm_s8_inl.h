@@ -1,0 +1,109 @@
+// What every variant of gemm_s8 shares, over whichever vec16_*.h was included before: the walk over tiles,
+// the corrections for the weights' bias, and the float epilogue. The including file then defines
+//   void tile(const Tile&, int64_t rows, int64_t panels)     integer products of a few rows and panels
+//   int64_t tile_rows(bool grouped), tile_panels(int64_t rows)     how large a tile may be
+#pragma once
+
+#include "kernels/gemm_s8/gemm_s8.h"
+// After the vocabulary.
+#include "kernels/simd/write_panel.h"
+
+namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
+namespace {
+
+/// Corrections kept on the stack: 2048 groups (k = 65536 in groups of 32) of 6 rows; 48 KiB.
+inline constexpr int64_t kCorrections = 12288;
+/// Rows walked under one panel before the next panel; bounds what has to stay in the L2 cache.
+inline constexpr int64_t kChunkRows = 240;
+
+struct Tile {
+  const GemmS8Args* args;
+  int64_t row, panel;          // the first of the tile
+  const int32_t* corrections;  // [rows, groups] of the tile
+  int64_t groups;              // 1 when not grouped
+  int32_t* sums;               // not null: write the sums there and nothing else
+  int64_t sums_stride;
+  bool grouped;
+};
+
+int64_t tile_rows(bool grouped);
+int64_t tile_panels(int64_t rows, bool grouped);
+void tile(const Tile& t, int64_t rows, int64_t panels);
+
+/// corrections[row, group] = -bias * sum of the row's codes in the group.
+inline void correct(const GemmS8Args& args, int64_t row, int64_t rows, int64_t groups, int32_t* corrections) {
+  const int32_t factor = args.w.bits == 8 ? -128 : -8;
+  const int64_t blocks = (groups == 1 ? padded_k(args.w.k) : args.w.group_size) / kSumBlock;
+  for (int64_t r = 0; r < rows; ++r) {
+    const int32_t* sums = args.x.block_sums + (row + r) * args.x.sums_stride;
+    for (int64_t group = 0; group < groups; ++group) {
+      int32_t sum = 0;
+      for (int64_t block = 0; block < blocks; ++block)
+        sum += sums[group * blocks + block];
+      corrections[r * groups + group] = factor * sum;
+    }
+  }
+}
+
+/// Row blocks of a chunk as equal as can be: 13 rows are 7 and 6, not 12 and 1.
+inline void walk_rows(Tile t, int64_t rows, int64_t panels, int64_t most_rows) {
+  const int64_t blocks = (rows + most_rows - 1) / most_rows;
+  const int64_t small = rows / blocks, larger = rows % blocks;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t count = small + (block < larger ? 1 : 0);
+    tile(t, count, panels);
+    t.row += count;
+    t.corrections += count * t.groups;
+  }
+}
+
+inline void walk(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
+  const bool grouped = args.w.group_size != 0 && sums == nullptr;
+  const int64_t groups = grouped ? args.w.k / args.w.group_size : 1;
+  const int64_t most_rows = tile_rows(grouped);
+  const int64_t fitting = kCorrections / groups;
+  const int64_t chunk = fitting < kChunkRows ? fitting : kChunkRows;
+  int32_t corrections[kCorrections];
+  for (int64_t row = args.row_begin; row < args.row_end; row += chunk) {
+    const int64_t left = args.row_end - row;
+    const int64_t rows = left < chunk ? left : chunk;
+    correct(args, row, rows, groups, corrections);
+    const int64_t most_panels = tile_panels(rows < most_rows ? rows : most_rows, grouped);
+    for (int64_t panel = args.panel_begin; panel < args.panel_end;) {
+      int64_t width = most_panels;
+      while (width > args.panel_end - panel)
+        width /= 2;
+      walk_rows({&args, row, panel, corrections, groups, sums, sums_stride, grouped}, rows, width, most_rows);
+      panel += width;
+    }
+  }
+}
+
+/// Columns of the panel that exist.
+inline int64_t valid_columns(const GemmS8Args& args, int64_t panel) {
+  const int64_t left = args.w.n - panel * kPanel;
+  return left < kPanel ? left : kPanel;
+}
+
+/// `value`: the integer sums as floats (per channel), or the groups' scaled sum.
+inline void finish(const Tile& t, int64_t row, int64_t panel, Vec value) {
+  const GemmS8Args& args = *t.args;
+  const int64_t column = panel * kPanel;
+  value = mul(value, set1(args.x.scales[row]));
+  if (!t.grouped) value = mul(value, load(args.w.scales + column));
+  const float* bias = args.bias == nullptr ? nullptr : args.bias + column;
+  write_panel(value, bias, args.accumulate, args.y + row * args.y_stride + column,
+              valid_columns(args, panel));
+}
+
+}  // namespace
+
+void gemm_s8(const GemmS8Args& args) {
+  walk(args, nullptr, 0);
+}
+
+void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
+  walk(args, sums, sums_stride);
+}
+
+}  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

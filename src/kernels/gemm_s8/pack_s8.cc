@@ -1,0 +1,70 @@
+#include "kernels/gemm_s8/pack_s8.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace tessera::kernels {
+namespace {
+
+/// Four codes from k on, those at and beyond `end` being 0.
+uint32_t four_codes(const int8_t* row, int64_t k, int64_t end) {
+  uint32_t word = 0;
+  if (k < end) std::memcpy(&word, row + k, static_cast<size_t>(std::min<int64_t>(4, end - k)));
+  return word;
+}
+
+// Adding 8 to a nibble, or 128 to a byte, is flipping its top bit.
+uint32_t bias_bytes(uint32_t word) {
+  return word ^ 0x80808080U;
+}
+uint32_t bias_nibbles(uint32_t word) {
+  return (word & 0x0f0f0f0fU) ^ 0x08080808U;
+}
+
+}  // namespace
+
+void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int64_t k, int bits,
+                   uint8_t* panel) {
+  CHECK(bits == 4 || bits == 8, "weight bits {}", bits);
+  CHECK(rows >= 1 && rows <= kPanel, "{} rows in a panel", rows);
+  const int64_t step = bits == 8 ? 4 : 8;
+  const int64_t tiles = padded_k(k) / step;
+  for (int64_t row = 0; row < kPanel; ++row) {
+    const int8_t* from = codes + row * codes_stride;
+    // A row beyond the matrix is all padding.
+    const int64_t end = row < rows ? k : 0;
+    uint8_t* to = panel + row * 4;
+    for (int64_t tile = 0; tile < tiles; ++tile, to += 64) {
+      uint32_t word;
+      if (bits == 8) {
+        word = bias_bytes(four_codes(from, tile * 4, end));
+      } else {
+        word = bias_nibbles(four_codes(from, tile * 8, end)) |
+               bias_nibbles(four_codes(from, tile * 8 + 4, end)) << 4;
+      }
+      std::memcpy(to, &word, sizeof(word));
+    }
+  }
+}
+
+void pack_scales(const float* scales, int64_t n, int64_t groups, float* packed) {
+  const int64_t width = padded_n(n);
+  for (int64_t group = 0; group < groups; ++group) {
+    float* to = packed + group * width;
+    for (int64_t row = 0; row < n; ++row)
+      to[row] = scales[row * groups + group];
+    std::fill(to + n, to + width, 0.0F);
+  }
+}
+
+int packed_s8_code(const uint8_t* tiles, int64_t k, int bits, int64_t row, int64_t col) {
+  const uint8_t* panel = tiles + row / kPanel * packed_s8_panel_bytes(k, bits);
+  const int64_t lane = row % kPanel * 4 + col % 4;
+  if (bits == 8) return panel[col / 4 * 64 + lane] - 128;
+  const int byte = panel[col / 8 * 64 + lane];
+  return (col % 8 < 4 ? byte & 0xf : byte >> 4) - 8;
+}
+
+}  // namespace tessera::kernels

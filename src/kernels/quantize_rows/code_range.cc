@@ -1,0 +1,16 @@
+#include "kernels/quantize_rows/code_range.h"
+
+#include "base/check.h"
+
+namespace tessera::kernels {
+
+CodeRange code_range(const quant::ActivationScheme& scheme) {
+  CHECK(scheme.bits == 4 || scheme.bits == 8, "activation bits {}", scheme.bits);
+  const int32_t top = scheme.bits == 4 ? 7 : 127;
+  const auto divisor = static_cast<float>(top);
+  if (scheme.rule == quant::ActivationRule::kAbsmax) return {divisor, divisor, -top, top};
+  // 7.49 and 8.49: just inside the halves at which the outermost code would round over the range.
+  return {divisor + 0.49F, divisor + 1.49F, -top - 1, top};
+}
+
+}  // namespace tessera::kernels

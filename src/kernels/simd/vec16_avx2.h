@@ -1,0 +1,156 @@
+// Vec: 16 floats in two AVX2 registers. See vec16_scalar.h for the vocabulary.
+#pragma once
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TESSERA_ISA_NAMESPACE avx2
+
+#include "kernels/simd/bf16_bits.h"
+
+namespace tessera::kernels::avx2 {
+namespace {
+
+inline constexpr int64_t kLanes = 16;
+/// How many Vec fit the register file.
+inline constexpr int kVecRegisters = 8;
+
+struct Vec {
+  __m256 lo, hi;
+};
+
+inline Vec set1(float x) {
+  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+inline Vec zero() {
+  return set1(0);
+}
+inline Vec load(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+
+/// All ones in the first n of 8 lanes.
+inline __m256i lane_mask(int64_t n) {
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int32_t>(n)), index);
+}
+inline Vec load_n(const float* p, int64_t n) {
+  return {_mm256_maskload_ps(p, lane_mask(n)),
+          n > 8 ? _mm256_maskload_ps(p + 8, lane_mask(n - 8)) : _mm256_setzero_ps()};
+}
+inline void store(float* p, Vec a) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
+inline void store_n(float* p, Vec a, int64_t n) {
+  _mm256_maskstore_ps(p, lane_mask(n), a.lo);
+  if (n > 8) _mm256_maskstore_ps(p + 8, lane_mask(n - 8), a.hi);
+}
+inline Vec add(Vec a, Vec b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+inline Vec sub(Vec a, Vec b) {
+  return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+inline Vec mul(Vec a, Vec b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+inline Vec div(Vec a, Vec b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
+inline Vec min(Vec a, Vec b) {
+  return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
+inline Vec max(Vec a, Vec b) {
+  return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+inline Vec round_even(Vec a) {
+  constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  return {_mm256_round_ps(a.lo, kMode), _mm256_round_ps(a.hi, kMode)};
+}
+inline __m256 exp2_integral(__m256 n) {
+  const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+}
+inline Vec exp2_integral(Vec n) {
+  return {exp2_integral(n.lo), exp2_integral(n.hi)};
+}
+inline Vec zero_if_lt(Vec value, Vec a, Vec limit) {
+  return {_mm256_andnot_ps(_mm256_cmp_ps(a.lo, limit.lo, _CMP_LT_OQ), value.lo),
+          _mm256_andnot_ps(_mm256_cmp_ps(a.hi, limit.hi, _CMP_LT_OQ), value.hi)};
+}
+
+template <class Op>
+inline float reduce(Vec a, Op op) {
+  const __m256 v8 = op(a.lo, a.hi);
+  const auto up = [](__m128 v) { return _mm256_castps128_ps256(v); };
+  const __m128 v4 = _mm256_castps256_ps128(op(v8, up(_mm256_extractf128_ps(v8, 1))));
+  const __m128 v2 = _mm256_castps256_ps128(op(up(v4), up(_mm_movehl_ps(v4, v4))));
+  return _mm256_cvtss_f32(op(up(v2), up(_mm_movehdup_ps(v2))));
+}
+inline float reduce_add(Vec a) {
+  return reduce(a, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); });
+}
+inline float reduce_max(Vec a) {
+  return reduce(a, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); });
+}
+inline float reduce_min(Vec a) {
+  return reduce(a, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); });
+}
+
+inline __m256 widen(__m128i bf16) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bf16), 16));
+}
+inline Vec load_bf16(const uint16_t* p) {
+  return {widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
+}
+/// bf16 bits in the low half of each 32-bit lane.
+inline __m256i narrow(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i high = _mm256_srli_epi32(bits, 16);
+  const __m256i odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
+  const __m256i rounded =
+      _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd), 16);
+  const __m256i quiet = _mm256_or_si256(high, _mm256_set1_epi32(0x40));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  return _mm256_blendv_epi8(rounded, quiet, nan);
+}
+/// 16 pairs of bf16: the first of each pair, and the second.
+inline void split_pairs(__m256i lo, __m256i hi, Vec& even, Vec& odd) {
+  const __m256i mask = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000U));
+  even = {_mm256_castsi256_ps(_mm256_slli_epi32(lo, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(hi, 16))};
+  odd = {_mm256_castsi256_ps(_mm256_and_si256(lo, mask)), _mm256_castsi256_ps(_mm256_and_si256(hi, mask))};
+}
+inline void load_bf16_pairs(const uint16_t* p, Vec& even, Vec& odd) {
+  split_pairs(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16)), even, odd);
+}
+/// One pair to all lanes.
+inline void set1_bf16_pair(const uint16_t* p, Vec& even, Vec& odd) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  const __m256i all = _mm256_set1_epi32(pair);
+  split_pairs(all, all, even, odd);
+}
+inline void store_bf16(uint16_t* p, Vec a) {
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(narrow(a.lo), narrow(a.hi)), 0xd8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), packed);
+}
+
+inline int32_t store_codes(int8_t* p, Vec a) {
+  const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi));
+  const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+  const __m128i lo = _mm256_castsi256_si128(ordered), hi = _mm256_extracti128_si256(ordered, 1);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(lo, hi));
+  const __m128i pairs = _mm_madd_epi16(_mm_add_epi16(lo, hi), _mm_set1_epi16(1));
+  const __m128i fours = _mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(fours, _mm_shuffle_epi32(fours, 0xb1)));
+}
+
+}  // namespace
+}  // namespace tessera::kernels::avx2

@@ -1,0 +1,138 @@
+// Vec: 16 floats in one AVX-512 register. See vec16_scalar.h for the vocabulary.
+#pragma once
+
+// g++ 12 warns of its own _mm512_undefined_*() (gcc PR 105593), also where they are inlined.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Files for AVX-512 with more extensions define their own name before they include this.
+#ifndef TESSERA_ISA_NAMESPACE
+#define TESSERA_ISA_NAMESPACE avx512
+#endif
+
+#include "kernels/simd/bf16_bits.h"
+
+namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
+namespace {
+
+inline constexpr int64_t kLanes = 16;
+/// How many Vec fit the register file.
+inline constexpr int kVecRegisters = 32;
+
+struct Vec {
+  __m512 v;
+};
+
+inline Vec set1(float x) {
+  return {_mm512_set1_ps(x)};
+}
+inline Vec zero() {
+  return {_mm512_setzero_ps()};
+}
+inline Vec load(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
+inline __mmask16 lane_mask(int64_t n) {
+  return static_cast<__mmask16>((1U << n) - 1U);
+}
+inline Vec load_n(const float* p, int64_t n) {
+  return {_mm512_maskz_loadu_ps(lane_mask(n), p)};
+}
+inline void store(float* p, Vec a) {
+  _mm512_storeu_ps(p, a.v);
+}
+inline void store_n(float* p, Vec a, int64_t n) {
+  _mm512_mask_storeu_ps(p, lane_mask(n), a.v);
+}
+inline Vec add(Vec a, Vec b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+inline Vec sub(Vec a, Vec b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+inline Vec mul(Vec a, Vec b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+inline Vec div(Vec a, Vec b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+inline Vec min(Vec a, Vec b) {
+  return {_mm512_min_ps(a.v, b.v)};
+}
+inline Vec max(Vec a, Vec b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+inline Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+inline Vec round_even(Vec a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+inline Vec exp2_integral(Vec n) {
+  const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
+}
+inline Vec zero_if_lt(Vec value, Vec a, Vec limit) {
+  return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a.v, limit.v, _CMP_NLT_UQ), value.v)};
+}
+
+template <class Op>
+inline float reduce(Vec a, Op op) {
+  const __m512 v8 = op(a.v, _mm512_shuffle_f32x4(a.v, a.v, 0x4e));
+  const __m512 v4 = op(v8, _mm512_shuffle_f32x4(v8, v8, 0xb1));
+  const __m512 v2 = op(v4, _mm512_permute_ps(v4, 0x4e));
+  return _mm512_cvtss_f32(op(v2, _mm512_permute_ps(v2, 0xb1)));
+}
+inline float reduce_add(Vec a) {
+  return reduce(a, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); });
+}
+inline float reduce_max(Vec a) {
+  return reduce(a, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); });
+}
+inline float reduce_min(Vec a) {
+  return reduce(a, [](__m512 x, __m512 y) { return _mm512_min_ps(x, y); });
+}
+
+inline Vec load_bf16(const uint16_t* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))};
+}
+/// bf16 bits in the low half of each 32-bit lane. By hand: vcvtneps2bf16 flushes denormals.
+inline __m512i narrow(__m512 x) {
+  const __m512i bits = _mm512_castps_si512(x);
+  const __m512i high = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+  const __m512i rounded =
+      _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40));
+}
+/// 16 pairs of bf16: the first of each pair, and the second.
+inline void split_pairs(__m512i pairs, Vec& even, Vec& odd) {
+  even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+  odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int32_t>(0xffff0000U))));
+}
+inline void load_bf16_pairs(const uint16_t* p, Vec& even, Vec& odd) {
+  split_pairs(_mm512_loadu_si512(p), even, odd);
+}
+/// One pair to all lanes.
+inline void set1_bf16_pair(const uint16_t* p, Vec& even, Vec& odd) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  split_pairs(_mm512_set1_epi32(pair), even, odd);
+}
+inline void store_bf16(uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(narrow(a.v)));
+}
+
+inline int32_t store_codes(int8_t* p, Vec a) {
+  const __m512i codes = _mm512_cvtps_epi32(a.v);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(codes));
+  return _mm512_reduce_add_epi32(codes);
+}
+
+}  // namespace
+}  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE
