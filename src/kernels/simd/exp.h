@@ -9,7 +9,8 @@ namespace {
 
 inline Vec exp(Vec x) {
   // x = n ln 2 + r; ln 2 in two parts, the first with 10 bits, so that n times it is exact.
-  x = max(min(x, set1(88.0F)), set1(-87.33F));
+  // The bounds first: min and max give their second operand when it is NaN.
+  x = max(set1(-87.33F), min(set1(88.0F), x));
   const Vec n = round_even(mul(x, set1(1.44269504088896341F)));
   const Vec r = sub(sub(x, mul(n, set1(0.693359375F))), mul(n, set1(-2.12194440e-4F)));
   Vec p = set1(1.9875691500e-4F);

@@ -128,6 +128,39 @@ inline void store_bf16(uint16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(narrow(a.v)));
 }
 
+/// m[i].lane[j] becomes m[j].lane[i].
+inline void transpose(Vec (&m)[16]) {
+  __m512 t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(m[i].v, m[i + 1].v);
+    t[i + 1] = _mm512_unpackhi_ps(m[i].v, m[i + 1].v);
+  }
+  // Now 4 x 4 blocks: m[4b + c] has column c of each 128-bit part of rows 4b..4b+3.
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    m[i].v = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    m[i + 1].v = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    m[i + 2].v = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    m[i + 3].v = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  // Transpose the 128-bit parts of m[c], m[c + 4], m[c + 8], m[c + 12].
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512 a = _mm512_shuffle_f32x4(m[c].v, m[c + 4].v, 0x44);
+    const __m512 b = _mm512_shuffle_f32x4(m[c].v, m[c + 4].v, 0xee);
+    const __m512 d = _mm512_shuffle_f32x4(m[c + 8].v, m[c + 12].v, 0x44);
+    const __m512 e = _mm512_shuffle_f32x4(m[c + 8].v, m[c + 12].v, 0xee);
+    t[c] = _mm512_shuffle_f32x4(a, d, 0x88);
+    t[c + 4] = _mm512_shuffle_f32x4(a, d, 0xdd);
+    t[c + 8] = _mm512_shuffle_f32x4(b, e, 0x88);
+    t[c + 12] = _mm512_shuffle_f32x4(b, e, 0xdd);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i)
+    m[i].v = t[i];
+}
+
 inline int32_t store_codes(int8_t* p, Vec a) {
   const __m512i codes = _mm512_cvtps_epi32(a.v);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(codes));

@@ -89,7 +89,8 @@ inline Vec round_even(Vec a) {
 /// 2^n for integral n in -126..127.
 inline Vec exp2_integral(Vec n) {
   return generate([&](int i) {
-    const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(n.lane[i]) + 127) << 23;
+    // lrintf, not a cast: NaN may come by.
+    const uint32_t bits = (static_cast<uint32_t>(__builtin_lrintf(n.lane[i])) + 127U) << 23;
     float r;
     __builtin_memcpy(&r, &bits, sizeof(r));
     return r;
@@ -136,6 +137,17 @@ inline void set1_bf16_pair(const uint16_t* p, Vec& even, Vec& odd) {
 inline void store_bf16(uint16_t* p, Vec a) {
   for (int i = 0; i < 16; ++i)
     p[i] = narrow(a.lane[i]);
+}
+
+/// m[i].lane[j] becomes m[j].lane[i].
+inline void transpose(Vec (&m)[16]) {
+  for (int i = 0; i < 16; ++i) {
+    for (int j = 0; j < i; ++j) {
+      const float t = m[i].lane[j];
+      m[i].lane[j] = m[j].lane[i];
+      m[j].lane[i] = t;
+    }
+  }
 }
 
 /// Integral lanes within -128..127 -> 16 bytes; returns their sum.
