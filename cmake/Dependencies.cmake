@@ -1,0 +1,14 @@
+# Debian packages only; tools/install_dependencies names them. docs/decisions/ says why each was chosen.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(GTest REQUIRED)
+
+# Boost.Asio and Beast are header-only here; their instantiations are slow to compile, so only src/http includes them.
+add_library(tessera_boost INTERFACE)
+target_link_libraries(tessera_boost INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(tessera_boost INTERFACE BOOST_ASIO_NO_DEPRECATED)

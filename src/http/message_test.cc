@@ -1,0 +1,64 @@
+#include "http/message.h"
+
+#include <gtest/gtest.h>
+
+#include "http/api_key.h"
+#include "http/request_id.h"
+
+namespace tessera::http {
+namespace {
+
+TEST(ParseTarget, SplitsAndDecodes) {
+  const auto target = parse_target("/v1/models/a%20b%2Fc?x=%41");
+  ASSERT_TRUE(target);
+  EXPECT_EQ(target->path, "/v1/models/a b/c");
+  EXPECT_EQ(target->query, "x=%41");
+  EXPECT_EQ(parse_target("http://host:1/health?q")->path, "/health");
+  EXPECT_EQ(parse_target("http://host")->path, "/");
+  EXPECT_EQ(parse_target("*")->path, "*");
+}
+
+TEST(ParseTarget, RefusesBadCodes) {
+  for (const char* target : {"/%", "/%4", "/%zz", "/%00", "/a%1"})
+    EXPECT_FALSE(parse_target(target)) << target;
+}
+
+TEST(ResponseHead, WholeAndChunked) {
+  const Response response{
+      .status = 429, .content_type = "application/json", .body = "{}", .headers = {{"Retry-After", "1"}}};
+  const std::string whole = response_head(response, 2, {.request_id = "r1"});
+  EXPECT_TRUE(whole.starts_with("HTTP/1.1 429 Too Many Requests\r\nDate: "));
+  EXPECT_NE(whole.find("Content-Length: 2\r\n"), std::string::npos);
+  EXPECT_NE(whole.find("Retry-After: 1\r\n"), std::string::npos);
+  EXPECT_NE(whole.find("X-Request-Id: r1\r\n"), std::string::npos);
+  EXPECT_EQ(whole.find("Connection"), std::string::npos);
+  EXPECT_NE(response_head(response, -1, {}).find("Transfer-Encoding: chunked"), std::string::npos);
+  const std::string old =
+      response_head(response, -1, {.request_id = "r2", .keep_alive = false, .http10 = true});
+  EXPECT_EQ(old.find("chunked"), std::string::npos);
+  EXPECT_NE(old.find("Connection: close"), std::string::npos);
+}
+
+TEST(EncodeChunk, SizeInHex) {
+  EXPECT_EQ(encode_chunk(std::string(26, 'x')), "1a\r\n" + std::string(26, 'x') + "\r\n");
+}
+
+TEST(ApiKey, BearerOnly) {
+  EXPECT_TRUE(bearer_matches("Bearer secret", "secret"));
+  EXPECT_TRUE(bearer_matches("bearer secret", "secret"));
+  for (const char* wrong : {"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secret ",
+                            "Bearer secrets", "Basic secret"}) {
+    EXPECT_FALSE(bearer_matches(wrong, "secret")) << wrong;
+  }
+}
+
+TEST(RequestId, KeepsUsableOnes) {
+  EXPECT_EQ(usable_request_id("abc-1_2.3:4"), "abc-1_2.3:4");
+  for (const char* bad : {"", "a b", "a\nb", "\"", "ä"})
+    EXPECT_EQ(usable_request_id(bad).size(), 32U) << bad;
+  EXPECT_EQ(usable_request_id(std::string(129, 'a')).size(), 32U);
+  EXPECT_NE(new_request_id(), new_request_id());
+}
+
+}  // namespace
+}  // namespace tessera::http

@@ -1,0 +1,67 @@
+#include "http/outbox.h"
+
+#include <boost/asio/buffer.hpp>
+#include <utility>
+
+namespace tessera::http {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+void Outbox::start(std::function<void()> on_empty, std::function<void(std::string_view)> on_failure) {
+  on_empty_ = std::move(on_empty);
+  on_failure_ = std::move(on_failure);
+}
+
+void Outbox::push(std::string_view bytes, std::shared_ptr<void> owner) {
+  if (!on_failure_) return;
+  waiting_ += bytes;
+  if (!sending_) send_some(std::move(owner));
+}
+
+void Outbox::close() {
+  on_empty_ = nullptr;
+  on_failure_ = nullptr;
+  disarm();
+  waiting_.clear();
+}
+
+void Outbox::send_some(std::shared_ptr<void> owner) {
+  if (sent_ == current_.size()) {
+    current_.clear();
+    std::swap(current_, waiting_);
+    sent_ = 0;
+  }
+  if (current_.empty() || !on_failure_) {
+    sending_ = false;
+    disarm();
+    if (on_empty_) on_empty_();
+    return;
+  }
+  sending_ = true;
+  timer_.expires_after(stall_limit_);
+  timer_.async_wait([this, owner](error_code error) {
+    const bool expired = !error && timer_.expiry() <= std::chrono::steady_clock::now();
+    if (expired && sending_) fail("the client takes no bytes");
+  });
+  socket_.async_write_some(asio::buffer(current_.data() + sent_, current_.size() - sent_),
+                           [this, owner](error_code error, size_t bytes) {
+                             sent_ += bytes;
+                             if (!error) return send_some(owner);
+                             sending_ = false;
+                             disarm();
+                             fail("the client is gone");
+                           });
+}
+
+// Not cancel(): an expiry that is already queued must see that it is void.
+void Outbox::disarm() {
+  timer_.expires_at(std::chrono::steady_clock::time_point::max());
+}
+
+void Outbox::fail(std::string_view why) {
+  const auto callback = std::exchange(on_failure_, nullptr);
+  if (callback) callback(why);
+}
+
+}  // namespace tessera::http
