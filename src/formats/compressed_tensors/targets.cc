@@ -1,0 +1,96 @@
+#include "formats/compressed_tensors/targets.h"
+
+#include <algorithm>
+#include <map>
+
+namespace tessera::formats::compressed_tensors {
+namespace {
+
+constexpr std::string_view kRegexPrefix = "re:";
+constexpr size_t kMaxNameLength = 1024;
+constexpr size_t kMaxPatterns = 4096;
+
+bool is_regex(std::string_view target) {
+  return target.starts_with(kRegexPrefix);
+}
+
+}  // namespace
+
+Result<NamePattern> NamePattern::compile(std::string_view regex) {
+  if (regex.size() > kMaxLength) {
+    return invalid_argument("regex of {} characters, expected at most {}", regex.size(), kMaxLength);
+  }
+  NamePattern pattern;
+  try {
+    // __polynomial: libstdc++'s breadth-first matcher. The default one backtracks: a hostile pattern such as
+    // (a*)*b takes exponential time, and long names exhaust the stack. The price, no back-references, is a
+    // clean error.
+    pattern.regex_.assign(regex.begin(), regex.end(),
+                          std::regex::ECMAScript | std::regex::optimize | std::regex_constants::__polynomial);
+  } catch (const std::regex_error& error) {
+    return invalid_argument("regex \"{}\": {}", regex, error.what());
+  }
+  return pattern;
+}
+
+bool NamePattern::matches(std::string_view name) const {
+  if (name.size() > kMaxNameLength) return false;
+  try {
+    return std::regex_search(name.begin(), name.end(), regex_, std::regex_constants::match_continuous);
+  } catch (const std::regex_error&) {
+    return false;  // the matcher's own limits
+  }
+}
+
+Result<TargetMatcher> TargetMatcher::create(const QuantizationConfig& config) {
+  TargetMatcher matcher;
+  std::map<std::string, size_t> targets;  // text -> group, sorted, the later group overwrites
+  for (size_t group = 0; group < config.groups.size(); ++group) {
+    for (const std::string& target : config.groups[group].targets)
+      targets[target] = group;
+  }
+  for (const auto& [text, group] : targets) {
+    if (!is_regex(text)) {
+      matcher.names_[text] = group;
+      continue;
+    }
+    auto pattern =
+        TRY(NamePattern::compile(std::string_view(text).substr(kRegexPrefix.size()))
+                .context(fmt::format("quantization_config.config_groups.{}", config.groups[group].name)));
+    matcher.patterns_.push_back({text, group, std::move(pattern)});
+  }
+  for (const std::string& text : config.ignore) {
+    if (!is_regex(text)) {
+      matcher.ignored_names_.emplace(text, 0);
+      continue;
+    }
+    matcher.ignored_patterns_.push_back(
+        TRY(NamePattern::compile(std::string_view(text).substr(kRegexPrefix.size()))
+                .context("quantization_config.ignore")));
+  }
+  const size_t patterns = matcher.patterns_.size() + matcher.ignored_patterns_.size();
+  if (patterns > kMaxPatterns) {
+    return invalid_argument("quantization_config: {} regexes, expected at most {}", patterns, kMaxPatterns);
+  }
+  return matcher;
+}
+
+bool TargetMatcher::ignored(std::string_view name, ModuleKind kind) const {
+  if (ignored_names_.contains(std::string(name)) || ignored_names_.contains(std::string(class_name(kind))))
+    return true;
+  return std::ranges::any_of(ignored_patterns_,
+                             [&](const NamePattern& pattern) { return pattern.matches(name); });
+}
+
+std::optional<size_t> TargetMatcher::group_of(std::string_view name, ModuleKind kind) const {
+  if (ignored(name, kind)) return std::nullopt;
+  if (const auto exact = names_.find(std::string(name)); exact != names_.end()) return exact->second;
+  for (const Target& target : patterns_) {
+    if (target.pattern->matches(name)) return target.group;
+  }
+  const auto by_class = names_.find(std::string(class_name(kind)));
+  if (by_class == names_.end()) return std::nullopt;
+  return by_class->second;
+}
+
+}  // namespace tessera::formats::compressed_tensors

@@ -1,0 +1,34 @@
+// The explicit table of weight formats.
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "formats/compressed_tensors/config.h"
+#include "formats/compressed_tensors/reader.h"
+#include "formats/float_weights.h"
+#include "formats/weight_format.h"
+
+namespace tessera::formats {
+
+std::span<const WeightFormat* const> weight_formats() {
+  static constexpr std::array<const WeightFormat*, 2> kFormats = {&compressed_tensors::kFormat,
+                                                                  &kFloatWeights};
+  return kFormats;
+}
+
+Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& config,
+                                                         const std::string& directory,
+                                                         const TensorSource& source) {
+  for (const WeightFormat* format : weight_formats()) {
+    if (format->matches(config, directory)) return format->open(config, directory, source);
+  }
+  const nlohmann::json* found = compressed_tensors::find_config(config);
+  const bool named = found != nullptr && found->is_object() && found->contains("quant_method");
+  std::string method =
+      named ? (*found)["quant_method"].dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+            : "no quant_method";
+  return unsupported(
+      "config.json: quantization_config has {}, expected \"compressed-tensors\" or no quantization_config",
+      named ? "quant_method=" + method.substr(0, 80) : method);
+}
+
+}  // namespace tessera::formats
