@@ -283,6 +283,7 @@ void Connection::end_answer() {
   disconnect_callback_ = nullptr;
   log_answer("");
   if (keep_alive_ && !shared_->stopping.load()) return wait_for_request();
+  if (parser_->is_done() && buffer_.size() == 0) return close();
   linger();
 }
 

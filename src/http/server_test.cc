@@ -202,6 +202,8 @@ TEST_F(ServerTest, TwoStreamsProgressTogether) {
   a.send_request("GET", "/a");
   a.read_head();
   EXPECT_EQ(a.read_event(), "first") << "the connection is out of step after a stream";
+  EXPECT_EQ(a.read_event(), "second");
+  EXPECT_EQ(a.read_event(), "");
 }
 
 TEST_F(ServerTest, Http10StreamEndsWithTheConnection) {
@@ -323,7 +325,7 @@ TEST_F(ServerTest, StopCutsAtTheDeadline) {
   client.send_request("GET", "/");
   ASSERT_TRUE(got.wait());
   server_->stop(20ms);
-  EXPECT_TRUE(left.wait(0ms));
+  EXPECT_TRUE(left.wait(0ms)) << "the handler was not told that its client was cut off";
 }
 
 TEST_F(ServerTest, ConnectionsAreLimited) {
