@@ -1,0 +1,13 @@
+# The commit is read at configure time: good enough for `tessera version`, and it costs no rebuild per commit.
+execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} describe --always --dirty --abbrev=12
+  OUTPUT_VARIABLE TESSERA_COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT TESSERA_COMMIT)
+  set(TESSERA_COMMIT unknown)
+endif()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/tessera_version.h CONTENT
+"#pragma once
+namespace tessera {
+inline constexpr char kVersion[] = \"${PROJECT_VERSION}\";
+inline constexpr char kCommit[] = \"${TESSERA_COMMIT}\";
+}  // namespace tessera
+")

@@ -1,0 +1,50 @@
+// AlignedBuffer: owned bytes, 64-byte aligned (one cache line, one zmm register); large ones are 2 MiB
+// aligned and offered to transparent huge pages, which is worth 2-5 % of decode speed to engines that
+// measured it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/result.h"
+
+namespace tessera {
+
+class AlignedBuffer {
+ public:
+  AlignedBuffer() = default;
+  /// Zeroed bytes. kResourceExhausted when the system refuses.
+  static Result<AlignedBuffer> allocate(size_t bytes);
+  /// As allocate(); for sizes that are our own (workspaces): aborts when the system refuses.
+  explicit AlignedBuffer(size_t bytes);
+  AlignedBuffer(AlignedBuffer&& other) noexcept;
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept;
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+  ~AlignedBuffer();
+
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(data_);
+  }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data_);
+  }
+
+  /// Makes room for at least `bytes`; contents are lost when it grows. For workspaces.
+  void reserve(size_t bytes);
+
+ private:
+  void release();
+  std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  size_t mapped_ = 0;
+};
+
+}  // namespace tessera

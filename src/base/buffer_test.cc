@@ -1,0 +1,67 @@
+#include "base/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace tessera {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+TEST(AlignedBuffer, IsAlignedAndZeroed) {
+  for (const size_t bytes : {size_t{1}, size_t{63}, size_t{4096}, size_t{4097}, 8 * kMiB, 9 * kMiB + 1}) {
+    auto buffer = AlignedBuffer::allocate(bytes).value();
+    EXPECT_EQ(buffer.size(), bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % 64, 0U);
+    EXPECT_EQ(buffer.as<uint8_t>()[0], 0);
+    EXPECT_EQ(buffer.as<uint8_t>()[bytes - 1], 0);
+    std::memset(buffer.data(), 0xab, bytes);
+    EXPECT_EQ(buffer.as<uint8_t>()[bytes - 1], 0xab);
+  }
+}
+
+TEST(AlignedBuffer, LargeOnesStartOnAHugePage) {
+  const auto buffer = AlignedBuffer::allocate(8 * kMiB).value();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % (2 * kMiB), 0U);
+}
+
+TEST(AlignedBuffer, EmptyOwnsNothing) {
+  const auto buffer = AlignedBuffer::allocate(0).value();
+  EXPECT_TRUE(buffer.empty());
+  EXPECT_EQ(buffer.data(), nullptr);
+}
+
+TEST(AlignedBuffer, ImpossibleSizesAreErrors) {
+  for (const size_t bytes : {SIZE_MAX, SIZE_MAX - 4095, SIZE_MAX / 2, size_t{1} << 62}) {
+    const auto buffer = AlignedBuffer::allocate(bytes);
+    ASSERT_FALSE(buffer.has_value()) << bytes;
+    EXPECT_EQ(buffer.error().code(), ErrorCode::kResourceExhausted);
+  }
+}
+
+TEST(AlignedBuffer, MovesEmptyTheSource) {
+  AlignedBuffer first(100);
+  first.as<char>()[7] = 'x';
+  AlignedBuffer second = std::move(first);
+  EXPECT_EQ(second.as<char>()[7], 'x');
+  AlignedBuffer third(9 * kMiB);
+  third = std::move(second);
+  EXPECT_EQ(third.size(), 100U);
+  EXPECT_EQ(third.as<char>()[7], 'x');
+}
+
+TEST(AlignedBuffer, ReserveOnlyGrows) {
+  AlignedBuffer buffer(100);
+  const auto* before = buffer.data();
+  buffer.reserve(50);
+  EXPECT_EQ(buffer.data(), before);
+  EXPECT_EQ(buffer.size(), 100U);
+  buffer.reserve(5000);
+  EXPECT_EQ(buffer.size(), 5000U);
+}
+
+}  // namespace
+}  // namespace tessera
