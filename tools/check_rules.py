@@ -33,7 +33,7 @@ IDENTITY_HOMES = ("src/models/", "src/quant/", "src/formats/", "src/compress/")
 TODO = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
 # A comment that is a whole statement. Examples in headers are indented by three spaces and pass.
 DEAD_CODE = re.compile(
-    r"^\s*// ?(?:return\b[^.]*;|[\w:.\[\]>-]+ [-+*/|&]?= [^.]*;|[\w:]+(?:\.|->)?\w+\([^)]*\);|(?:if|for|while) \(.*\{|\}|#include .*)\s*$")
+    r"^\s*// ?(?:return\b[^.]*;|[\w:.\[\]>-]+ [-+*/|&]?= [^.]*;|(?:[\w:]+(?:\.|->))*[\w:]+\([^)]*\);|(?:if|for|while) \(.*\{|\}|#include .*)\s*$")
 
 
 def rules_for(where, ranks):
