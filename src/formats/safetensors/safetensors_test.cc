@@ -323,7 +323,10 @@ TEST_F(Safetensors, WriterRoundTrip) {
     EXPECT_EQ(writer.total_bytes(), 11U);
     EXPECT_TRUE(writer.write("b", bytes_of("01234567")).has_value());
     EXPECT_EQ(writer.commit().error().code(), ErrorCode::kInternal);
-    EXPECT_TRUE(writer.write("a", bytes_of("xyz")).has_value());
+    EXPECT_TRUE(writer.append("a", bytes_of("x")).has_value());
+    EXPECT_EQ(writer.commit().error().message(), "a: 1 bytes written, 3 declared");
+    EXPECT_FALSE(writer.append("a", bytes_of("yzz")).has_value());
+    EXPECT_TRUE(writer.append("a", bytes_of("yz")).has_value());
     EXPECT_TRUE(writer.write("empty", {}).has_value());
     EXPECT_FALSE(writer.write("a", bytes_of("xyz")).has_value());
     EXPECT_FALSE(writer.write("c", {}).has_value());
@@ -339,6 +342,8 @@ TEST_F(Safetensors, WriterRoundTrip) {
 }
 
 TEST_F(Safetensors, WriterShards) {
+  dir_.write("model.safetensors", "stale: would be read instead of the shards");
+  dir_.write("model-00004-of-00004.safetensors", "stale");
   const std::vector<TensorSpec> specs{{"a", DType::kI8, Shape({3})},
                                       {"b", DType::kI8, Shape({2})},
                                       {"c", DType::kI8, Shape({9})},

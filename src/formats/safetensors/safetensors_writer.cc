@@ -9,6 +9,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kIndexFile = "model.safetensors.index.json";
+
 Result<uint64_t> byte_size(const TensorSpec& spec) {
   return static_cast<uint64_t>(TRY(spec.shape.checked_numel())) * dtype_size(spec.dtype);
 }
@@ -89,14 +91,23 @@ Status SafetensorsWriter::add_shard(const std::string& file_name,
 
 Status SafetensorsWriter::write(std::string_view name, std::span<const std::byte> data) {
   const auto found = places_.find(std::string(name));
+  if (found != places_.end() && data.size() != found->second.bytes) {
+    return internal_error("{}: {} bytes written, {} declared", name, data.size(), found->second.bytes);
+  }
+  return append(name, data);
+}
+
+Status SafetensorsWriter::append(std::string_view name, std::span<const std::byte> data) {
+  const auto found = places_.find(std::string(name));
   if (found == places_.end()) return internal_error("{}: tensor was not declared", name);
   Place& place = found->second;
-  if (place.written) return internal_error("{}: tensor written twice", name);
-  if (data.size() != place.bytes) {
-    return internal_error("{}: {} bytes written, {} declared", name, data.size(), place.bytes);
+  if (data.size() > place.bytes - place.written) {
+    return internal_error("{}: {} bytes written after {}, {} declared", name, data.size(), place.written,
+                          place.bytes);
   }
-  place.written = true;
-  return files_[place.shard].write_at(place.offset, data);
+  TRY_STATUS(files_[place.shard].write_at(place.offset + place.written, data));
+  place.written += data.size();
+  return {};
 }
 
 Status SafetensorsWriter::write_index() {
@@ -104,17 +115,37 @@ Status SafetensorsWriter::write_index() {
   for (const auto& [name, place] : places_)
     weight_map[name] = file_names_[place.shard];
   const json index = {{"metadata", {{"total_size", total_bytes_}}}, {"weight_map", std::move(weight_map)}};
-  constexpr std::string_view kIndexFile = "model.safetensors.index.json";
   return write_text_file(directory_ / kIndexFile, TRY(dump_json(index, kIndexFile)) + "\n");
+}
+
+Status SafetensorsWriter::remove_stale_files() const {
+  const bool sharded = file_names_.size() > 1;
+  std::error_code error;
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool weights =
+        name == "model.safetensors" || (name.starts_with("model-") && name.ends_with(".safetensors"));
+    const bool ours = std::ranges::find(file_names_, name) != file_names_.end();
+    if ((weights && !ours) || (name == kIndexFile && !sharded)) stale.push_back(entry.path());
+  }
+  for (const auto& path : stale) {
+    if (!error) std::filesystem::remove(path, error);
+  }
+  if (error) return unavailable("{}: cannot remove old weights: {}", directory_.string(), error.message());
+  return {};
 }
 
 Status SafetensorsWriter::commit() {
   for (const auto& [name, place] : places_) {
-    if (!place.written) return internal_error("{}: tensor declared, but never written", name);
+    if (place.written != place.bytes) {
+      return internal_error("{}: {} bytes written, {} declared", name, place.written, place.bytes);
+    }
   }
   for (OutputFile& file : files_)
     TRY_STATUS(file.commit());
   if (files_.size() > 1) TRY_STATUS(write_index());
+  TRY_STATUS(remove_stale_files());
   files_.clear();
   return {};
 }

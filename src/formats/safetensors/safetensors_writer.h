@@ -37,7 +37,11 @@ class SafetensorsWriter {
   /// The whole data of one declared tensor, once.
   Status write(std::string_view name, std::span<const std::byte> data);
 
-  /// Renames the files into place, the index last. kInternal naming a tensor that was never written.
+  /// The next bytes of a tensor that is written piece by piece, front to back.
+  Status append(std::string_view name, std::span<const std::byte> data);
+
+  /// Renames the files into place, the index last, and removes weight files of an earlier checkpoint, which
+  /// would be read instead of or beside ours. kInternal naming a tensor that was not written whole.
   Status commit();
 
   /// Of all tensors' data.
@@ -48,10 +52,11 @@ class SafetensorsWriter {
     size_t shard = 0;
     uint64_t offset = 0;  // in the file
     uint64_t bytes = 0;
-    bool written = false;
+    uint64_t written = 0;
   };
   Status add_shard(const std::string& file_name, std::span<const TensorSpec* const> tensors);
   Status write_index();
+  Status remove_stale_files() const;
 
   std::filesystem::path directory_;
   std::vector<std::string> file_names_;
