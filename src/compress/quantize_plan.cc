@@ -1,0 +1,172 @@
+#include "compress/quantize_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "formats/compressed_tensors/targets.h"
+#include "formats/float_weights.h"
+
+namespace tessera::compress {
+namespace {
+
+using formats::ModuleKind;
+using formats::TensorInfo;
+using formats::compressed_tensors::NamePattern;
+using formats::compressed_tensors::QuantizationConfig;
+using formats::compressed_tensors::TargetMatcher;
+
+// The version of the library whose format and key names are written.
+constexpr std::string_view kFormatVersion = "0.18.0";
+constexpr std::string_view kWeightSuffix = ".weight";
+
+std::string_view leaf_of(std::string_view module) {
+  return module.substr(module.rfind('.') + 1);
+}
+
+/// Module name of a 2-D "X.weight", empty for other tensors.
+std::string_view matrix_module(const TensorInfo& info) {
+  const std::string_view name = info.name;
+  if (!name.ends_with(kWeightSuffix) || info.shape.rank() != 2) return {};
+  return name.substr(0, name.size() - kWeightSuffix.size());
+}
+
+bool in_decoder_layer(std::string_view module) {
+  return module.find("layers.") != std::string_view::npos;
+}
+
+Result<std::vector<NamePattern>> compile_ignore(const std::vector<std::string>& regexes) {
+  std::vector<NamePattern> patterns;
+  for (const std::string& regex : regexes)
+    patterns.push_back(TRY(NamePattern::compile(regex).context("--ignore")));
+  return patterns;
+}
+
+/// Engines fuse q/k/v and gate/up into one matrix of one scheme.
+Status check_fused_linears(const std::set<std::string>& quantized, const std::vector<std::string>& left_out) {
+  static const std::map<std::string_view, std::vector<std::string_view>> kPartners = {
+      {"q_proj", {"k_proj", "v_proj"}},
+      {"k_proj", {"q_proj", "v_proj"}},
+      {"v_proj", {"q_proj", "k_proj"}},
+      {"gate_proj", {"up_proj"}},
+      {"up_proj", {"gate_proj"}}};
+  for (const std::string& name : left_out) {
+    const auto partners = kPartners.find(leaf_of(name));
+    if (partners == kPartners.end()) continue;
+    const std::string parent = name.substr(0, name.rfind('.') + 1);
+    for (const std::string_view partner : partners->second) {
+      if (!quantized.contains(parent + std::string(partner))) continue;
+      return invalid_argument(
+          "--ignore matches {} but not {}{}; expected q/k/v and gate/up kept together, since engines fuse "
+          "them",
+          name, parent, partner);
+    }
+  }
+  return {};
+}
+
+/// Sorts the source's tensors into linears and copies, and fills config.ignore.
+Status sort_tensors(const formats::TensorSource& source, const Recipe& recipe,
+                    const std::vector<NamePattern>& ignore, QuantizePlan& plan) {
+  std::set<std::string> quantized;
+  std::vector<std::string> left_out;  // by --ignore
+  for (const TensorInfo& info : source.tensors()) {
+    const std::string module(matrix_module(info));
+    const auto part =
+        module.empty() || !in_decoder_layer(module) ? std::nullopt : recipe.part_of(leaf_of(module));
+    const bool ignored =
+        std::ranges::any_of(ignore, [&](const NamePattern& pattern) { return pattern.matches(module); });
+    if (part && !ignored) {
+      if (!formats::is_weight_float(info.dtype)) {
+        return unsupported("{} is {}, expected F32, F16 or BF16 to quantize", info.name,
+                           dtype_name(info.dtype));
+      }
+      plan.linears.push_back({module, &info, *part, info.shape[0], info.shape[1]});
+      quantized.insert(module);
+      continue;
+    }
+    plan.copies.push_back(&info);
+    // The library names every unquantized Linear, routers included; lm_head below, since a tied one has no
+    // tensor.
+    if (module.empty() || module == "lm_head" || leaf_of(module).starts_with("embed")) continue;
+    plan.config.ignore.push_back(module);
+    if (part) left_out.push_back(module);
+  }
+  plan.config.ignore.emplace_back("lm_head");
+  std::ranges::sort(plan.config.ignore);
+  return check_fused_linears(quantized, left_out);
+}
+
+Status choose_parts(const Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
+  std::vector<std::vector<PartLinear>> members(recipe.parts.size());
+  for (const QuantizedLinear& linear : plan.linears)
+    members[linear.part].push_back({linear.name, linear.in});
+  for (size_t index = 0; index < recipe.parts.size(); ++index) {
+    RecipePart part = recipe.parts[index];
+    part.storage = options.storage.value_or(part.storage);
+    if (part.storage == Storage::kInteger && part.activation_bits == 16) {
+      return invalid_argument(
+          "--storage=int with --scheme={}: int-quantized needs quantized inputs, expected pack",
+          options.scheme);
+    }
+    // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part.
+    const bool per_channel_only = part.weight_bits == 8 && part.activation_bits == 8;
+    if (per_channel_only && recipe.parts.size() == 1 && options.group_size.value_or(0) != 0) {
+      return invalid_argument("--group-size={} with --scheme={}, expected channel", *options.group_size,
+                              options.scheme);
+    }
+    const GroupSizeOption option = per_channel_only ? GroupSizeOption(0) : options.group_size;
+    const int group_size = TRY(choose_group_size(part, option, members[index]));
+    plan.parts.push_back({{.bits = part.weight_bits, .group_size = group_size}, part.storage});
+    plan.config.groups.push_back(config_group(part, group_size, index));
+  }
+  return {};
+}
+
+void finish_config(QuantizationConfig& config) {
+  config.version = kFormatVersion;
+  config.format = config.groups.front().format;
+  for (const auto& group : config.groups) {
+    if (group.format != config.format) config.format = "mixed-precision";
+  }
+}
+
+/// What a reader will make of names must be what the plan did.
+Status check_targets(const QuantizePlan& plan) {
+  const TargetMatcher matcher = TRY(TargetMatcher::create(plan.config));
+  for (const QuantizedLinear& linear : plan.linears) {
+    if (matcher.group_of(linear.name, ModuleKind::kLinear) != linear.part) {
+      return internal_error("{}: quantization_config's targets do not give it group_{}", linear.name,
+                            linear.part);
+    }
+  }
+  for (const TensorInfo* copy : plan.copies) {
+    const std::string module(matrix_module(*copy));
+    if (module.empty() || leaf_of(module).starts_with("embed")) continue;
+    if (matcher.group_of(module, ModuleKind::kLinear)) {
+      return internal_error("{}: copied, but quantization_config's targets match it", module);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, const QuantizeOptions& options) {
+  const Recipe recipe = TRY(find_recipe(options.scheme));
+  const auto ignore = TRY(compile_ignore(options.ignore));
+  QuantizePlan plan;
+  TRY_STATUS(sort_tensors(source, recipe, ignore, plan));
+  if (plan.linears.empty()) {
+    return invalid_argument(
+        "{}: no linear is left to quantize, expected 2-D float weights named "
+        "*layers.*.{{q,k,v,o,gate,up,down}}_proj.weight",
+        options.model_path);
+  }
+  TRY_STATUS(choose_parts(recipe, options, plan));
+  finish_config(plan.config);
+  TRY_STATUS(check_targets(plan));
+  return plan;
+}
+
+}  // namespace tessera::compress
