@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""The command line as a user meets it: exit codes (0 done, 1 failed, 2 usage), help, and one line of error for broken files.
+
+Environment: TESSERA, the binary. Run by ctest; by hand: TESSERA=build/dev/bin/tessera python3 tests/cli/cli_test.py
+"""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import broken_files
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODELS = ROOT / "tests/golden/models"
+QUANTIZED = ROOT / "tests/golden/quant_models"
+GGUF = ROOT / "tests/golden/gguf/llama.gguf"
+TESSERA = os.environ.get("TESSERA", str(ROOT / "build/dev/bin/tessera"))
+COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "inspect", "version")
+SECONDS = 60  # a sanitizer build on a busy machine
+
+
+def run(*arguments):
+    """(exit code, standard output, standard error)"""
+    done = subprocess.run([TESSERA, *map(str, arguments)], capture_output=True, text=True, errors="replace",
+                          timeout=SECONDS, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="tessera-cli-")
+        self.addCleanup(scratch.cleanup)
+        self.scratch = pathlib.Path(scratch.name)
+
+    def copy(self, model):
+        folder = self.scratch / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(model, folder)
+        return folder
+
+    def assert_one_line(self, result, *words):
+        code, out, err = result
+        self.assertEqual(code, 1, f"exit code {code}\n{out}\n{err[:2000]}")
+        self.assertEqual(err.count("\n"), 1, f"expected one line on standard error, found:\n{err[:2000]}")
+        self.assertGreater(len(err), 20, err)
+        for word in words:
+            self.assertIn(word, err)
+
+    def logits(self, folder):
+        return run("logits", "--model-path", folder, "--input-ids", "1,2,3", "--output", self.scratch / "logits.safetensors")
+
+    def check_broken(self, model, breakers, command=None):
+        good = self.copy(model)
+        code, _, err = (command or self.logits)(good)
+        self.assertEqual(code, 0, f"the good copy must load: {err}")
+        for name, breaker in breakers.items():
+            with self.subTest(name):
+                folder = self.copy(model)
+                breaker(folder)
+                self.assert_one_line((command or self.logits)(folder))
+
+
+class UsageTest(CliTest):
+    def test_version_names_version_commit_and_isa(self):
+        code, out, err = run("version")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"\d+\.\d+\.\d+")
+        self.assertRegex(out, r"scalar.*avx2.*avx512")
+
+    def test_help_of_every_command(self):
+        code, out, _ = run("--help")
+        self.assertEqual(code, 0)
+        for command in COMMANDS:
+            self.assertIn(command, out)
+            with self.subTest(command):
+                code, text, err = run(command, "--help")
+                self.assertEqual((code, err), (0, ""))
+                self.assertIn("--help", text)
+
+    def test_usage_errors_are_2(self):
+        for arguments in ((), ("fly",), ("serve",), ("serve", "--model-path"), ("generate", "--no-such-option"),
+                          ("serve", "--model-path", "x", "--port", "many"), ("quantize", "--model-path", "x"), ("import",)):
+            with self.subTest(arguments):
+                code, _, err = run(*arguments)
+                self.assertEqual(code, 2, err)
+                self.assertNotEqual(err, "")
+
+    def test_absent_inputs_are_one_line(self):
+        absent = self.scratch / "absent"
+        for arguments in (("serve", "--model-path", absent), ("generate", "--model-path", absent, "--prompt", "x"),
+                          ("logits", "--model-path", absent, "--input-ids", "1", "--output", self.scratch / "o"),
+                          ("inspect", absent), ("import", absent, "--output", self.scratch / "o"),
+                          ("quantize", "--model-path", absent, "--output", self.scratch / "o", "--scheme", "w8a8")):
+            with self.subTest(arguments[0]):
+                self.assert_one_line(run(*arguments), "absent")
+
+    def test_bad_values_are_one_line(self):
+        model = MODELS / "llama"
+        out = self.scratch / "out"
+        for arguments, word in (
+                (("quantize", "--model-path", model, "--output", out, "--scheme", "w5a5"), "w5a5"),
+                (("quantize", "--model-path", model, "--output", MODELS, "--scheme", "w8a8"), "models"),
+                (("logits", "--model-path", model, "--input-ids", "1,x", "--output", out), "x"),
+                (("logits", "--model-path", model, "--input-ids", "99999999", "--output", out), "99999999"),
+                (("serve", "--model-path", model, "--host", "not.a.host.invalid", "--port", "0"), "not.a.host.invalid")):
+            with self.subTest(word):
+                code, _, err = run(*arguments)
+                self.assertIn(code, (1, 2), err)
+                self.assertIn(word, err)
+                self.assertEqual(err.count("\n"), 1, err)
+
+
+class BrokenFilesTest(CliTest):
+    def test_safetensors(self):
+        self.check_broken(MODELS / "llama", broken_files.SAFETENSORS)
+
+    def test_index(self):
+        self.check_broken(MODELS / "llama-sharded", broken_files.INDEX)
+
+    def test_config(self):
+        self.check_broken(MODELS / "llama", broken_files.CONFIG)
+
+    def test_tokenizer(self):
+        def generate(folder):
+            return run("generate", "--model-path", folder, "--prompt", "hello", "--max-new-tokens", "2")
+        self.check_broken(MODELS / "llama", broken_files.TOKENIZER, generate)
+
+    def test_quantization_config(self):
+        self.check_broken(QUANTIZED / "qwen3-w8a8", broken_files.QUANTIZATION)
+
+    def test_gguf(self):
+        code, _, err = run("import", GGUF, "--output", self.scratch / "good")
+        self.assertEqual(code, 0, err)
+        for name, data in broken_files.gguf_cases(GGUF.read_bytes()).items():
+            with self.subTest(name):
+                path = self.scratch / "broken.gguf"
+                path.write_bytes(data)
+                self.assert_one_line(run("import", path, "--output", self.scratch / "out"), "broken.gguf")
+                self.assertFalse((self.scratch / "out/config.json").exists())
+
+    def test_quantize_refuses_what_is_broken(self):
+        for name in ("half", "header length lies", "tensors overlap"):
+            with self.subTest(name):
+                folder = self.copy(MODELS / "llama")
+                broken_files.SAFETENSORS[name](folder)
+                out = self.scratch / "out"
+                self.assert_one_line(run("quantize", "--model-path", folder, "--output", out, "--scheme", "w8a8"))
+                self.assertFalse((out / "config.json").exists())
+
+    def test_inspect_of_broken_files(self):
+        for name in ("half", "header length lies", "tensors overlap"):
+            with self.subTest(name):
+                folder = self.copy(MODELS / "llama")
+                broken_files.SAFETENSORS[name](folder)
+                self.assert_one_line(run("inspect", folder))
+
+
+class WorkTest(CliTest):
+    def test_import_quantize_inspect_generate(self):
+        imported, quantized = self.scratch / "imported", self.scratch / "quantized"
+        self.assertEqual(run("import", GGUF, "--output", imported)[0], 0)
+        code, _, err = run("quantize", "--model-path", imported, "--output", quantized, "--scheme", "w8a8")
+        self.assertEqual(code, 0, err)
+        code, out, err = run("inspect", quantized, "--json")
+        self.assertEqual(code, 0, err)
+        self.assertIn('"w8a8"', out)
+        code, out, err = run("generate", "--model-path", MODELS / "qwen3", "--prompt", "hello", "--max-new-tokens", "3", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertIn('"output_ids"', out)
+
+    def test_existing_output_is_refused_without_force(self):
+        out = self.scratch / "out"
+        out.mkdir()
+        (out / "precious").write_text("x")
+        self.assert_one_line(run("import", GGUF, "--output", out), "out")
+        self.assert_one_line(run("quantize", "--model-path", MODELS / "llama", "--output", out, "--scheme", "w8a8"), "out")
+        self.assertEqual(run("import", GGUF, "--output", out, "--force")[0], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
