@@ -1,0 +1,90 @@
+#include "api/openai_reply.h"
+
+#include <ctime>
+
+#include "api/error.h"
+
+namespace tessera::api {
+
+Result<StreamOptions> read_stream_options(const Fields& fields, bool stream) {
+  const Json object = TRY(fields.object("stream_options"));
+  if (!stream && !object.empty())
+    return invalid_argument("stream_options is given, expected it with stream = true only");
+  const Fields options(object, "stream_options.");
+  StreamOptions read;
+  read.include_usage = TRY(options.boolean("include_usage", false));
+  read.continuous_usage = TRY(options.boolean("continuous_usage_stats", false));
+  return read;
+}
+
+Status check_model(const Fields& fields, const ModelCard& card) {
+  const auto name = TRY(fields.string("model"));
+  if (name && !names_model(card, *name)) {
+    return invalid_argument("model {} does not exist, this server has \"{}\"", shown(*name), card.id);
+  }
+  return {};
+}
+
+OpenAiReply::OpenAiReply(std::string id, std::string model, StreamOptions options, size_t prompts)
+    : id_(std::move(id)),
+      model_(std::move(model)),
+      created_(static_cast<int64_t>(std::time(nullptr))),
+      options_(options),
+      counts_(prompts) {}
+
+void OpenAiReply::count(size_t index, const engine::Output& piece) {
+  counts_[index] = {.prompt = piece.prompt_tokens, .completion = piece.completion_tokens};
+}
+
+OrderedJson OpenAiReply::envelope(std::string_view object, OrderedJson choices) const {
+  return {{"id", id_},
+          {"object", object},
+          {"created", created_},
+          {"model", model_},
+          {"choices", std::move(choices)}};
+}
+
+OrderedJson OpenAiReply::usage(std::span<const Counts> counts) const {
+  Counts sum;
+  for (const Counts& one : counts) {
+    sum.prompt += one.prompt;
+    sum.completion += one.completion;
+  }
+  return {{"prompt_tokens", sum.prompt},
+          {"total_tokens", sum.prompt + sum.completion},
+          {"completion_tokens", sum.completion},
+          {"prompt_tokens_details", nullptr}};
+}
+
+std::string OpenAiReply::chunk(OrderedJson choice) const {
+  OrderedJson chunk = envelope(stream_object(), OrderedJson::array({std::move(choice)}));
+  if (options_.continuous_usage) chunk["usage"] = usage(counts_);
+  return event(chunk);
+}
+
+std::string OpenAiReply::body(std::string_view object, OrderedJson choices,
+                              std::span<const engine::Output> answers) const {
+  std::vector<Counts> counts;
+  for (const auto& answer : answers)
+    counts.push_back({answer.prompt_tokens, answer.completion_tokens});
+  OrderedJson body = envelope(object, std::move(choices));
+  body["usage"] = usage(counts);
+  return dump(body);
+}
+
+std::string OpenAiReply::closing() {
+  if (!options_.include_usage) return {};
+  OrderedJson last = envelope(stream_object(), OrderedJson::array());
+  last["usage"] = usage(counts_);
+  return event(last);
+}
+
+std::string OpenAiReply::failure(const Error& error) {
+  return openai_error_event(error);
+}
+
+std::string OpenAiReply::error_body(const Error& error) {
+  return openai_error(http_status(error.code()), public_message(error));
+}
+
+}  // namespace tessera::api

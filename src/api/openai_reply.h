@@ -1,0 +1,57 @@
+// What the answers of /v1/chat/completions and /v1/completions share: envelope, usage, errors.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/call.h"
+#include "api/fields.h"
+
+namespace tessera::api {
+
+/// `stream_options`, read once.
+struct StreamOptions {
+  bool include_usage = false;
+  bool continuous_usage = false;
+};
+Result<StreamOptions> read_stream_options(const Fields& fields, bool stream);
+
+/// kInvalidArgument unless `model` is absent or names the served model.
+Status check_model(const Fields& fields, const ModelCard& card);
+
+class OpenAiReply : public Reply {
+ public:
+  /// `id` with its prefix, e.g. "chatcmpl-...". `prompts`: how many engine requests.
+  OpenAiReply(std::string id, std::string model, StreamOptions options, size_t prompts);
+
+  std::string closing() override;
+  std::string failure(const Error& error) override;
+  std::string error_body(const Error& error) override;
+
+ protected:
+  /// The "object" of a stream's chunks.
+  virtual std::string_view stream_object() const = 0;
+  /// {"id","object","created","model","choices":[choice]} and usage where it is asked for.
+  std::string chunk(OrderedJson choice) const;
+  std::string body(std::string_view object, OrderedJson choices,
+                   std::span<const engine::Output> answers) const;
+  /// Remembers the counts for usage.
+  void count(size_t index, const engine::Output& piece);
+
+ private:
+  struct Counts {
+    int64_t prompt = 0;
+    int64_t completion = 0;
+  };
+  OrderedJson envelope(std::string_view object, OrderedJson choices) const;
+  OrderedJson usage(std::span<const Counts> counts) const;
+
+  std::string id_;
+  std::string model_;
+  int64_t created_;
+  StreamOptions options_;
+  std::vector<Counts> counts_;
+};
+
+}  // namespace tessera::api

@@ -1,0 +1,21 @@
+// Prompts as the completion APIs take them: text, token ids, or a list of either.
+#pragma once
+
+#include <vector>
+
+#include "api/fields.h"
+#include "api/model_card.h"
+
+namespace tessera::api {
+
+inline constexpr size_t kMaxPrompts = 256;  // per request
+
+struct Prompts {
+  std::vector<std::vector<int32_t>> ids;  // at least one list
+  bool is_list = false;                   // the client sent a list of prompts, and gets a list back
+};
+
+/// "text", ["text", ...], [1, 2], [[1, 2], ...]. Text is encoded with the tokenizer's own special tokens.
+Result<Prompts> read_prompts(const Json& value, std::string_view name, const ModelCard& card);
+
+}  // namespace tessera::api

@@ -1,0 +1,178 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <future>
+#include <optional>
+#include <utility>
+
+#include "api/call.h"
+#include "api/error.h"
+#include "api/server_info.h"
+#include "api/tokenize.h"
+#include "base/log.h"
+#include "http/api_key.h"
+#include "server/generation.h"
+
+namespace tessera::server {
+namespace {
+
+constexpr size_t kMaxWaitingJobs = 1024;
+constexpr std::chrono::seconds kOneTokenLimit{20};
+constexpr std::chrono::milliseconds kFlushTime{5000};  // for answers that are complete, but not yet sent
+
+bool open_path(std::string_view path) {
+  return path == "/health" || path == "/health_generate";
+}
+
+}  // namespace
+
+Server::Server(ServerOptions options, api::ModelCard card, engine::Engine& engine)
+    : options_(std::move(options)), card_(std::move(card)), engine_(engine) {}
+
+Server::~Server() {
+  // First the connections, whose answers hold the engine; jobs that still wait find their clients gone.
+  if (http_) http_->stop(std::chrono::milliseconds(0));
+  workers_.reset();
+}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, api::ModelCard card,
+                                              engine::Engine& engine) {
+  std::unique_ptr<Server> server(new Server(std::move(options), std::move(card), engine));
+  server->router_ = std::make_unique<Router>(server->routes());
+  server->workers_ = std::make_unique<WorkerPool>(server->options_.worker_threads, kMaxWaitingJobs);
+  http::ServerOptions http = server->options_.http;
+  http.error_response = [](int status, std::string_view message) {
+    return http::Response{.status = status, .body = api::openai_error(status, message), .headers = {}};
+  };
+  http.gate = [self = server.get()](const http::Request& request) { return self->gate(request); };
+  server->http_ =
+      TRY(http::Server::start(std::move(http), [self = server.get()](http::Request request, Writer writer) {
+        self->router_->handle(std::move(request), writer);
+      }));
+  return server;
+}
+
+std::vector<Route> Server::routes() {
+  const auto server_info = [this] {
+    return api::server_info(card_, options_.arguments, engine_.stats(), options_.version);
+  };
+  const auto model_info = [this] { return api::model_info(card_); };
+  const http::Handler model_by_name = [this](const http::Request& request, const Writer& writer) {
+    const std::string_view id = std::string_view(request.path).substr(std::string_view("/v1/models/").size());
+    auto entry = api::model_entry(card_, id);
+    writer->send(
+        entry ? http::Response{.body = std::move(*entry), .headers = {}}
+              : path_error(api::http_status(entry.error().code()), request.path, entry.error().message()));
+  };
+  return {
+      {"POST", "/v1/chat/completions", generation(api::parse_chat)},
+      {"POST", "/v1/completions", generation(api::parse_completion)},
+      {"GET", "/v1/models", text([this] { return api::models_list(card_); })},
+      {"GET", "/v1/models/", model_by_name},
+      {"POST", "/v1/tokenize", transformation(api::tokenize)},
+      {"POST", "/v1/detokenize", transformation(api::detokenize)},
+      {"POST", "/generate", generation(api::parse_generate)},
+      {"PUT", "/generate", generation(api::parse_generate)},
+      {"POST", "/tokenize", transformation(api::tokenize)},
+      {"POST", "/detokenize", transformation(api::detokenize)},
+      {"GET", "/get_model_info", text(model_info)},
+      {"GET", "/model_info", text(model_info)},
+      {"GET", "/get_server_info", text(server_info)},
+      {"GET", "/server_info", text(server_info)},
+      {"GET", "/get_load", text([this] { return api::load_info(engine_.stats()); })},
+      {"GET", "/health", health(false)},
+      {"GET", "/health_generate", health(true)},
+  };
+}
+
+std::optional<http::Response> Server::gate(const http::Request& request) const {
+  if (options_.api_key.empty() || request.method == "OPTIONS" || open_path(request.path)) return std::nullopt;
+  if (http::bearer_matches(request.header("authorization"), options_.api_key)) return std::nullopt;
+  return http::Response{
+      .status = 401, .body = R"({"error":"Unauthorized"})", .headers = {{"WWW-Authenticate", "Bearer"}}};
+}
+
+void Server::on_worker(const http::Request& request, const Writer& writer, std::function<void()> job) {
+  if (workers_->submit(std::move(job))) return;
+  auto response = path_error(429, request.path, "too many requests wait to be tokenized, try again");
+  response.headers.push_back({"Retry-After", "1"});
+  writer->send(std::move(response));
+}
+
+http::Handler Server::generation(Parse parse) {
+  return [this, parse](http::Request request, const Writer& writer) {
+    const auto shared = std::make_shared<http::Request>(std::move(request));
+    on_worker(*shared, writer, [this, parse, shared, writer] {
+      auto call = parse(shared->body, card_, shared->id);
+      if (call) return run_generation(std::move(*call), engine_, writer);
+      const Error& error = call.error();
+      writer->send(error_response(
+          error, path_error(api::http_status(error.code()), shared->path, api::public_message(error)).body));
+    });
+  };
+}
+
+http::Handler Server::transformation(Transform transform) {
+  return [this, transform](http::Request request, const Writer& writer) {
+    const auto shared = std::make_shared<http::Request>(std::move(request));
+    on_worker(*shared, writer, [this, transform, shared, writer] {
+      auto body = transform(shared->body, card_);
+      if (body) return writer->send({.body = std::move(*body), .headers = {}});
+      const Error& error = body.error();
+      writer->send(error_response(
+          error, path_error(api::http_status(error.code()), shared->path, api::public_message(error)).body));
+    });
+  };
+}
+
+http::Handler Server::text(std::function<std::string()> body) {
+  return [body = std::move(body)](const http::Request&, const Writer& writer) {
+    writer->send({.body = body(), .headers = {}});
+  };
+}
+
+http::Handler Server::health(bool generate) {
+  return [this, generate](const http::Request& request, const Writer& writer) {
+    if (draining_.load()) return writer->send(path_error(503, request.path, "the server is shutting down"));
+    if (!generate) return writer->send({.body = {}, .headers = {}});
+    engine::Request one;
+    one.prompt_ids = {0};
+    one.max_new_tokens = 1;
+    one.ignore_eos = true;
+    const auto answered =
+        engine_.submit(std::move(one), [writer, path = request.path](const engine::Output& output) {
+          if (!output.finish) return;
+          const bool failed = output.finish->kind == engine::FinishReason::Kind::kAbort;
+          writer->send(failed ? path_error(503, path, "the engine failed")
+                              : http::Response{.body = {}, .headers = {}});
+        });
+    if (!answered) writer->send(path_error(503, request.path, answered.error().message()));
+  };
+}
+
+Status Server::generate_one_token() {
+  engine::Request one;
+  one.prompt_ids = {0};
+  one.max_new_tokens = 1;
+  one.ignore_eos = true;
+  const auto promise = std::make_shared<std::promise<Status>>();
+  auto done = promise->get_future();
+  TRY(engine_.submit(std::move(one), [promise](const engine::Output& output) {
+    if (!output.finish) return;
+    const bool failed = output.finish->kind == engine::FinishReason::Kind::kAbort;
+    promise->set_value(failed && output.finish->error ? Status(*output.finish->error) : Status());
+  }));
+  if (done.wait_for(kOneTokenLimit) != std::future_status::ready) {
+    return unavailable("the engine made no token within {} s", kOneTokenLimit.count());
+  }
+  return done.get();
+}
+
+void Server::drain(double deadline_s) {
+  draining_.store(true);
+  LOG_INFO("draining: no new requests, answers under way get {} s", deadline_s);
+  engine_.drain(deadline_s);
+  http_->stop(kFlushTime);
+}
+
+}  // namespace tessera::server
