@@ -59,7 +59,7 @@ def main():
                 continue
             values = dequantize(tensor.data, tensor.tensor_type).reshape([int(d) for d in reversed(tensor.shape)])
             for name, expected in hf_tensors(tensor.name, values, architecture, heads, kv_heads):
-                want = torch.from_numpy(np.ascontiguousarray(expected, dtype=np.float32))
+                want = torch.from_numpy(np.array(expected, dtype=np.float32))
                 if args.bfloat16:
                     want = want.to(torch.bfloat16)
                 got = ours.get_tensor(name)

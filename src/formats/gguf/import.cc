@@ -25,7 +25,8 @@ Status prepare_directory(const fs::path& output, bool force) {
   fs::create_directories(output, error);
   if (error) return invalid_argument("{}: cannot create: {}", output.string(), error.message());
   fs::remove(output / "config.json", error);  // of an earlier model: what is half written must not load
-  if (error) return invalid_argument("{}: cannot remove: {}", (output / "config.json").string(), error.message());
+  if (error)
+    return invalid_argument("{}: cannot remove: {}", (output / "config.json").string(), error.message());
   return {};
 }
 
