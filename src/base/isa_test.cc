@@ -50,7 +50,8 @@ TEST(Isa, UnknownNameIsAnErrorThatNamesIt) {
 
 TEST(Isa, EnvironmentForcesWeakerOnes) {
   for (const Isa isa : all_isas()) {
-    const ForcedIsa forced(isa_name(isa).data());
+    const std::string name(isa_name(isa));
+    const ForcedIsa forced(name.c_str());
     const auto chosen = choose_isa();
     if (isa <= detect_isa()) {
       EXPECT_EQ(chosen.value(), isa);
