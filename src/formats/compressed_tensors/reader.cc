@@ -183,8 +183,11 @@ bool matches(const nlohmann::json& config, const std::string& /*directory*/) {
   const nlohmann::json* found = find_config(config);
   if (found == nullptr || !found->is_object()) return false;
   const auto method = found->find("quant_method");
-  // The oldest files (key compression_config) have no quant_method.
-  return method == found->end() ? found->contains("config_groups") : *method == "compressed-tensors";
+  // The oldest files (key compression_config) have no quant_method; transformers requires it under the new
+  // name.
+  if (method == found->end())
+    return config.contains("compression_config") && found->contains("config_groups");
+  return *method == "compressed-tensors";
 }
 
 }  // namespace

@@ -214,6 +214,9 @@ TEST(WeightFormats, UnsupportedConfigsAreOneClearError) {
               HasSubstr("format \"float-quantized\", which is not supported"));
   EXPECT_THAT(open_error(config_of(3, 16, 0, "pack-quantized")), HasSubstr("3-bit int"));
   auto broken = config_of(8, 8, 0, "int-quantized");
+  broken.erase("quant_method");
+  EXPECT_THAT(open_error(broken), HasSubstr("no quant_method"));
+  broken = config_of(8, 8, 0, "int-quantized");
   broken["config_groups"]["group_0"]["targets"] = {"re:("};
   EXPECT_THAT(open_error(broken),
               HasSubstr("config.json: quantization_config.config_groups.group_0: regex \"(\""));
@@ -335,6 +338,38 @@ TEST(CompressedTensorsGoldens, EqualToTheBit) {
   }
   EXPECT_GE(read, 24);
   EXPECT_GE(encoded, 16);
+}
+
+TEST(CompressedTensorsGoldens, ModelsTheLibrarySaved) {
+  size_t linears = 0;
+  for (const char* model : {"qwen3-w8a8", "qwen3-w4a4-g32", "llama-rope3-w4a4-w8a8"}) {
+    SCOPED_TRACE(model);
+    const std::string directory = std::string(TESSERA_SOURCE_DIR "/tests/golden/quant_models/") + model;
+    const auto config = parse_json(*read_text_file(directory + "/config.json", 1 << 20), "config.json");
+    const auto source = open_safetensors_dir(directory);
+    ASSERT_TRUE(config.has_value() && source.has_value());
+    const auto reader = open_weight_reader(*config, directory, **source);
+    ASSERT_TRUE(reader.has_value()) << reader.error().message();
+    for (const TensorInfo& info : (*source)->tensors()) {
+      if (!info.name.ends_with("_proj.weight_scale")) continue;
+      const std::string name = info.name.substr(0, info.name.size() - strlen(".weight_scale"));
+      const bool eight_bits =
+          std::string_view(model) == "qwen3-w8a8" || name.ends_with("o_proj") || name.ends_with("down_proj");
+      const auto scheme = (*reader)->scheme(name, ModuleKind::kLinear);
+      ASSERT_TRUE(scheme.has_value()) << scheme.error().message();
+      const bool grouped = std::string_view(model) == "qwen3-w4a4-g32";
+      EXPECT_EQ(scheme->name(), grouped ? "w4a4-g32" : eight_bits ? "w8a8" : "w4a4") << name;
+      const int64_t groups = info.shape[1];
+      const TensorInfo* weight = (*source)->find(name + ".weight");
+      const int64_t in = grouped             ? 32 * groups
+                         : weight != nullptr ? weight->shape[1]
+                                             : (*source)->find(name + ".weight_packed")->shape[1] * 8;
+      const auto data = (*reader)->read(name, info.shape[0], in);
+      ASSERT_TRUE(data.has_value()) << data.error().message();
+      ++linears;
+    }
+  }
+  EXPECT_EQ(linears, 3U * 2 * 7);
 }
 
 TEST(CompressedTensorsGoldens, AsymmetricOnesAreRefusedByName) {
