@@ -64,9 +64,9 @@ TEST(Chat, ReadsEveryField) {
 TEST(Chat, NullAndNeutralAndUnknownFieldsAreFine) {
   parse(chat(
       R"("temperature":null,"stop":null,"tools":null,"response_format":null,"n":1,"logprobs":false,"top_logprobs":0,
-         "frequency_penalty":0,"presence_penalty":0.0,"repetition_penalty":1.0,"logit_bias":{},"tools":[],"user":"u",
-         "response_format":{"type":"text"},"regex":null,"stream_options":null,"something_new":[1],"max_tokens":16.0)" +
-      std::string()));
+         "frequency_penalty":0,"presence_penalty":0.0,"repetition_penalty":1.0,"logit_bias":{},"user":"u",
+         "regex":null,"stream_options":null,"something_new":[1],"max_tokens":16.0)"));
+  parse(chat(R"("tools":[],"response_format":{"type":"text"},"logprobs":null)"));
 }
 
 TEST(Chat, GenerationConfigGivesDefaults) {

@@ -124,6 +124,7 @@ TEST_F(ServerTest, ChatStreams) {
   EXPECT_EQ(text, "nopqr");
   EXPECT_EQ(reason, "length");
   EXPECT_EQ(chunk["usage"]["completion_tokens"], 5) << "the usage chunk comes last";
+  EXPECT_EQ(client.read_event(), "") << "nothing follows [DONE]";
   EXPECT_EQ(client.request("GET", "/health").status, 200) << "the connection serves on after a stream";
 }
 
