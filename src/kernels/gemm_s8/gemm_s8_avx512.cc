@@ -11,13 +11,17 @@ namespace {
 
 inline constexpr int kMaxRows = 12;
 inline constexpr int kMaxGroupedRows = 6;
-inline constexpr int kFewRows = 3;
+/// How far ahead of the loads of a single row.
+inline constexpr int64_t kPrefetchBytes = 4096;
+inline constexpr int kFewRows = 6;         // up to here 4 panels
+inline constexpr int kFewGroupedRows = 3;  // the same with groups
 
 int64_t tile_rows(bool grouped) {
   return grouped ? kMaxGroupedRows : kMaxRows;
 }
-int64_t tile_panels(int64_t rows, bool) {
-  return rows <= kFewRows ? 4 : 2;
+int64_t tile_panels(int64_t rows, bool grouped) {
+  if (rows == 1 && !grouped) return 1;
+  return rows <= (grouped ? kFewGroupedRows : kFewRows) ? 4 : 2;
 }
 
 /// acc += four products of unsigned weights and signed codes, in each of 16 columns. Not _mm512_dpbusd_epi32:
@@ -94,6 +98,24 @@ inline __attribute__((always_inline)) void dot(const uint8_t* w, int64_t panel_b
   }
 }
 
+/// 4 consecutive tiles of one panel times one row.
+template <int kBits>
+inline __attribute__((always_inline)) void row_step(const uint8_t* w, const int8_t* x, __m512i (&acc)[4]) {
+  const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
+#pragma GCC unroll 4
+  for (int u = 0; u < 4; ++u) {
+    const __m512i raw = _mm512_loadu_si512(w + u * 64);
+    _mm_prefetch(reinterpret_cast<const char*>(w + u * 64 + kPrefetchBytes), _MM_HINT_T0);
+    if constexpr (kBits == 8) {
+      multiply_add(acc[u], raw, broadcast4(x + u * 4));
+    } else {
+      multiply_add(acc[u], _mm512_and_si512(raw, low_nibbles), broadcast4(x + u * 8));
+      multiply_add(acc[u], _mm512_and_si512(_mm512_srli_epi16(raw, 4), low_nibbles),
+                   broadcast4(x + u * 8 + 4));
+    }
+  }
+}
+
 template <int R, int P>
 inline __attribute__((always_inline)) void start(const Tile& t, int64_t group, __m512i (&acc)[R][P]) {
 #pragma GCC unroll 12
@@ -133,6 +155,32 @@ void channel_tile(const Tile& t) {
     for (int p = 0; p < P; ++p)
       finish(t, t.row + r, t.panel + p, {_mm512_cvtepi32_ps(acc[r][p])});
   }
+}
+
+/// One row is bound by memory: one panel after the other, so that the weights are read front to back in one
+/// stream (4 panels side by side read 15 % slower), with 4 accumulators for consecutive tiles.
+template <int kBits>
+void row_tile(const Tile& t) {
+  constexpr int64_t kUnroll = 4;
+  const PackedS8& w = t.args->w;
+  const int64_t panel_bytes = packed_s8_panel_bytes(w.k, kBits);
+  const uint8_t* weights = w.tiles + t.panel * panel_bytes;
+  const int8_t* x = t.args->x.codes + t.row * t.args->x.codes_stride;
+  __m512i acc[kUnroll];
+  acc[0] = _mm512_set1_epi32(t.corrections[0]);
+#pragma GCC unroll 4
+  for (int u = 1; u < kUnroll; ++u)
+    acc[u] = _mm512_setzero_si512();
+  // padded_k is a multiple of 64, so there are 8 or 16 tiles or a multiple of that.
+  for (int64_t at = 0; at < panel_bytes; at += kUnroll * 64, x += kUnroll * 32 / kBits) {
+    row_step<kBits>(weights + at, x, acc);
+  }
+  const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(acc[0], acc[1]), _mm512_add_epi32(acc[2], acc[3]));
+  if (t.sums != nullptr) {
+    const __m512i sums[1][1] = {{sum}};
+    return write_sums<1, 1>(t, sums);
+  }
+  finish(t, t.row, t.panel, {_mm512_cvtepi32_ps(sum)});
 }
 
 template <int R, int P, int kBits>
@@ -175,8 +223,12 @@ void grouped_tile(const Tile& t) {
 template <int R, int P>
 void tile_of(const Tile& t) {
   const bool bytes = t.args->w.bits == 8;
-  if (!t.grouped) return bytes ? channel_tile<R, P, 8>(t) : channel_tile<R, P, 4>(t);
-  if constexpr (R <= kMaxGroupedRows) return bytes ? grouped_tile<R, P, 8>(t) : grouped_tile<R, P, 4>(t);
+  if (!t.grouped) {
+    if constexpr (R == 1 && P == 1) return bytes ? row_tile<8>(t) : row_tile<4>(t);
+    return bytes ? channel_tile<R, P, 8>(t) : channel_tile<R, P, 4>(t);
+  }
+  if constexpr (R * P <= kMaxGroupedRows * 2)
+    return bytes ? grouped_tile<R, P, 8>(t) : grouped_tile<R, P, 4>(t);
 }
 
 /// From run-time counts to template arguments.

@@ -1,7 +1,7 @@
 // What every variant of gemm_s8 shares, over whichever vec16_*.h was included before: the walk over tiles,
 // the corrections for the weights' bias, and the float epilogue. The including file then defines
 //   void tile(const Tile&, int64_t rows, int64_t panels)     integer products of a few rows and panels
-//   int64_t tile_rows(bool grouped), tile_panels(int64_t rows)     how large a tile may be
+//   int64_t tile_rows(bool grouped), tile_panels(int64_t rows, bool grouped)   how large a tile may be
 #pragma once
 
 #include "kernels/gemm_s8/gemm_s8.h"
@@ -13,7 +13,9 @@ namespace {
 
 /// Corrections kept on the stack: 2048 groups (k = 65536 in groups of 32) of 6 rows; 48 KiB.
 inline constexpr int64_t kCorrections = 12288;
-/// Rows walked under one panel before the next panel; bounds what has to stay in the L2 cache.
+/// Codes of the rows that are walked under one panel before the next panel: they stay in the L2 cache (1 MiB
+/// here) beside the weights of the tile.
+inline constexpr int64_t kChunkBytes = 384 << 10;
 inline constexpr int64_t kChunkRows = 240;
 
 struct Tile {
@@ -57,12 +59,19 @@ inline void walk_rows(Tile t, int64_t rows, int64_t panels, int64_t most_rows) {
   }
 }
 
+/// Rows of a chunk: what fits the caches and the array of corrections, in whole tiles, at least one tile.
+inline int64_t chunk_rows(int64_t k, int64_t groups, int64_t most_rows) {
+  int64_t rows = kChunkBytes / padded_k(k);
+  if (rows > kChunkRows) rows = kChunkRows;
+  if (rows > kCorrections / groups) rows = kCorrections / groups;
+  return rows < most_rows ? most_rows : rows / most_rows * most_rows;
+}
+
 inline void walk(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
   const bool grouped = args.w.group_size != 0 && sums == nullptr;
   const int64_t groups = grouped ? args.w.k / args.w.group_size : 1;
   const int64_t most_rows = tile_rows(grouped);
-  const int64_t fitting = kCorrections / groups;
-  const int64_t chunk = fitting < kChunkRows ? fitting : kChunkRows;
+  const int64_t chunk = chunk_rows(args.w.k, groups, most_rows);
   int32_t corrections[kCorrections];
   for (int64_t row = args.row_begin; row < args.row_end; row += chunk) {
     const int64_t left = args.row_end - row;
