@@ -137,7 +137,10 @@ Result<ImportedConfig> import_config(const GgufFile& file) {
   result.dims = {hidden, heads.query * heads.dim, heads.key_value * heads.dim, heads.dim, ffn, vocab, 0, 0};
   result.biases = result.architecture->biases_required || file.find_tensor("blk.0.attn_q.bias") != nullptr;
 
+  const int64_t context = TRY(keys.integer("context_length", kMaxContext));
+  const double eps = TRY(keys.number("attention.layer_norm_rms_epsilon"));
   const double rope_theta = TRY(keys.number_or("rope.freq_base", 10000.0));
+  json rope_scaling = TRY(import_rope_scaling(file, name, rope_theta, heads.dim));
   result.config = {{"architectures", {result.architecture->hf_class}},
                    {"model_type", result.architecture->model_type},
                    {"hidden_act", "silu"},
@@ -148,10 +151,10 @@ Result<ImportedConfig> import_config(const GgufFile& file) {
                    {"num_key_value_heads", heads.key_value},
                    {"head_dim", heads.dim},
                    {"vocab_size", vocab},
-                   {"max_position_embeddings", TRY(keys.integer("context_length", kMaxContext))},
-                   {"rms_norm_eps", TRY(keys.number("attention.layer_norm_rms_epsilon"))},
+                   {"max_position_embeddings", context},
+                   {"rms_norm_eps", eps},
                    {"rope_theta", rope_theta},
-                   {"rope_scaling", TRY(import_rope_scaling(file, name, rope_theta, heads.dim))},
+                   {"rope_scaling", std::move(rope_scaling)},
                    {"tie_word_embeddings", file.find_tensor("output.weight") == nullptr},
                    {"attention_bias", result.biases},
                    {"attention_dropout", 0.0},

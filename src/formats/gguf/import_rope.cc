@@ -89,7 +89,8 @@ Result<json> import_rope_scaling(const GgufFile& file, std::string_view architec
                                  int64_t head_dim) {
   const std::string prefix = fmt::format("{}.rope.scaling.", architecture);
   const GgufTensor* divisors = file.find_tensor("rope_freqs.weight");
-  const std::string type = file.has(prefix + "type") ? TRY(file.string(prefix + "type")) : "none";
+  const std::string type_key = prefix + "type";
+  const std::string type = file.has(type_key) ? TRY(file.string(type_key)) : "none";
   if (divisors != nullptr) {
     if (type != "none")
       return unsupported("{}: {}type={} beside rope_freqs.weight", file.name(), prefix, type);

@@ -115,7 +115,8 @@ Status SafetensorsWriter::write_index() {
   for (const auto& [name, place] : places_)
     weight_map[name] = file_names_[place.shard];
   const json index = {{"metadata", {{"total_size", total_bytes_}}}, {"weight_map", std::move(weight_map)}};
-  return write_text_file(directory_ / kIndexFile, TRY(dump_json(index, kIndexFile)) + "\n");
+  const std::string text = TRY(dump_json(index, kIndexFile));
+  return write_text_file(directory_ / kIndexFile, text + "\n");
 }
 
 Status SafetensorsWriter::remove_stale_files() const {
