@@ -181,6 +181,12 @@ void Server::Impl::stop(std::chrono::milliseconds deadline) {
   threads_.clear();
 }
 
+Status Server::check_address(const ServerOptions& options) {
+  auto shared = std::make_shared<Shared>();
+  shared->options = options;
+  return Impl(std::move(shared)).listen();
+}
+
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler handler) {
   auto shared = std::make_shared<Shared>();
   shared->options = std::move(options);

@@ -70,6 +70,9 @@ struct ServerOptions {
 
 class Server {
  public:
+  /// Whether start() could bind now; the same errors. To fail before long preparations.
+  static Status check_address(const ServerOptions& options);
+
   /// Binds, listens and starts the I/O threads. kUnavailable when the address is taken, kInvalidArgument when
   /// it is bad.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);

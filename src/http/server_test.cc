@@ -359,9 +359,11 @@ TEST(ServerStart, BadAddressesAreErrors) {
   const auto handler = [](const Request&, const Writer&) {};
   ServerOptions options;
   options.port = 0;
+  EXPECT_TRUE(Server::check_address(options));
   auto first = Server::start(options, handler);
   ASSERT_TRUE(first);
   options.port = (*first)->port();
+  EXPECT_EQ(Server::check_address(options).error().code(), ErrorCode::kUnavailable);
   auto second = Server::start(options, handler);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
