@@ -126,7 +126,7 @@ def perplexity(path: Path) -> None:
         nll, count = mean_nll(model, ids)
         result["results"][weights] = {"mean_nll": nll, "perplexity": math.exp(nll), "predicted_tokens": count}
         print(weights, result["results"][weights], flush=True)
-    (OUT / "perplexity.json").write_text(json.dumps(result, indent=1) + "\n")
+        (OUT / "perplexity.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 def tensors(path: Path) -> None:
