@@ -35,7 +35,8 @@ class Reader final : public WeightReader {
 
   Status check(std::string_view name, int64_t out, int64_t in) const override {
     const Module module = find_module(source_, name);
-    return check(name, module, TRY(scheme(name, ModuleKind::kLinear, module)), out, in);
+    const LinearScheme linear = TRY(scheme(name, ModuleKind::kLinear, module));
+    return check(name, module, linear, out, in);
   }
 
   Result<LinearData> read(std::string_view name, int64_t out, int64_t in) const override {
