@@ -29,7 +29,7 @@ struct Case {
 
 constexpr Case kCases[] = {
     {"argmax", argmax_variant, Isa::kAvx512},
-    {"attention", attention_variant, Isa::kAvx512},
+    {"attention", attention_variant, Isa::kAvx512Bf16},
     {"axpy", axpy_variant, Isa::kAvx512},
     {"embedding", embedding_variant, Isa::kAvx512},
     {"gemm_bf16", gemm_bf16_variant, Isa::kAvx512Bf16},

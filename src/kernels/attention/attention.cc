@@ -3,7 +3,7 @@
 #include "kernels/simd/vec16_scalar.h"
 // After the vocabulary it is written in.
 #include "base/check.h"
-#include "kernels/attention/float_block_inl.h"
+#include "kernels/attention/float_attention_inl.h"
 #include "kernels/variant.h"
 
 namespace tessera::kernels {
@@ -13,6 +13,9 @@ void attention(const AttentionArgs& args);
 namespace avx512 {
 void attention(const AttentionArgs& args);
 }  // namespace avx512
+namespace avx512bf16 {
+void attention(const AttentionArgs& args);
+}  // namespace avx512bf16
 namespace {
 
 struct Functions {
@@ -23,6 +26,7 @@ constexpr Variant<Functions> kVariants[] = {
     {Isa::kScalar, {scalar::attention}},
     {Isa::kAvx2, {avx2::attention}},
     {Isa::kAvx512, {avx512::attention}},
+    {Isa::kAvx512Bf16, {avx512bf16::attention}},
 };
 
 const Variant<Functions>& chosen() {
@@ -37,6 +41,7 @@ void attention(const AttentionArgs& args) {
          args.head_dim);
   DCHECK(args.kv_heads > 0 && args.heads % args.kv_heads == 0, "heads={} kv_heads={}", args.heads,
          args.kv_heads);
+  DCHECK(args.scale > 0, "scale={}", args.scale);
   DCHECK(args.page_size > 0, "page_size={}", args.page_size);
   chosen().fn.run(args);
 }

@@ -36,8 +36,8 @@ struct AttentionArgs {
   int64_t heads = 0;  // a multiple of kv_heads; head h reads kv head h / (heads / kv_heads)
   int64_t kv_heads = 0;
   int64_t head_dim = 0;  // a multiple of 8, <= kMaxHeadDim
-  float scale = 0;
-  int64_t window = 0;  // 0: none
+  float scale = 0;       // above 0
+  int64_t window = 0;    // 0: none
 
   int64_t row_begin = 0, row_end = 0;
   int64_t kv_head_begin = 0, kv_head_end = 0;

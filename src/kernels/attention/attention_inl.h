@@ -1,5 +1,5 @@
 // The walk of attention over queries and blocks of positions, for whichever vec16_*.h was included before.
-// The two matrix products belong to the Block type (float_block_inl.h, or pairs of bf16 for vdpbf16ps):
+// The two matrix products belong to the Block type (float_block_inl.h, pair_block_avx512bf16.h):
 //   void load_query(i, from, head_dim)           query i of the tile, rounded as the cache's type asks
 //   void gather(args, kv_head, begin, count)     keys and values of positions begin..begin+count; the rest
 //   zero void scores(queries, s)                      s[query][kAttentionBlock] = q . k, unscaled void
@@ -65,41 +65,61 @@ struct Scratch {
   Block block;
   alignas(64) float out[kQueries * kMaxHeadDim];  // [queries, padded_dim]
   alignas(64) float scores[kQueries * kAttentionBlock];
-  float top[kQueries];    // the largest score so far
+  float top[kQueries];    // the largest scaled score so far
   float total[kQueries];  // sum of the weights so far
   float decay[kQueries];  // what the newest block does to all before
 };
 
-/// Turns the scores of query i into weights; outside `span` they become 0.
-template <class Block>
-void soften(const AttentionArgs& args, Scratch<Block>& s, int64_t i, Span span) {
-  float* scores = s.scores + i * kAttentionBlock;
-  const float nothing = -__builtin_inff();
+/// Scores outside `span` become -inf.
+inline void hide(float* scores, Span span) {
   for (int64_t j = 0; j < span.begin; ++j)
-    scores[j] = nothing;
+    scores[j] = -__builtin_inff();
   for (int64_t j = span.end; j < kAttentionBlock; ++j)
-    scores[j] = nothing;
-  Vec scaled[kBlockVecs];
-  Vec best = set1(s.top[i]);
-  for (int64_t v = 0; v < kBlockVecs; ++v) {
-    scaled[v] = mul(load(scores + v * kLanes), set1(args.scale));
-    best = max(scaled[v], best);
-  }
-  const float top = reduce_max(best);
-  const Vec lowest = set1(-87.33F);
+    scores[j] = -__builtin_inff();
+}
+
+/// The largest score of a block. NaN is passed over here and comes out in the weights.
+inline float largest(const float* scores) {
+  Vec best = load(scores);
+  for (int64_t v = 1; v < kBlockVecs; ++v)
+    best = max(load(scores + v * kLanes), best);
+  return reduce_max(best);
+}
+
+/// Scores become weights exp(score * scale - top), 0 where hidden; returns their sum.
+template <class Block>
+float weights_of(float* scores, float scale, float top) {
+  const Vec factor = set1(scale), shift = set1(-top);
   Vec sum = zero();
   for (int64_t v = 0; v < kBlockVecs; ++v) {
-    const Vec x = sub(scaled[v], set1(top));
-    const Vec weight = Block::round(zero_if_lt(exp(x), x, lowest));
+    const Vec weight = Block::round(exp_nonpositive(fma(load(scores + v * kLanes), factor, shift)));
     store(scores + v * kLanes, weight);
     sum = add(sum, weight);
   }
-  const Vec fall = set1(s.top[i] - top);
-  float decays[kLanes];
-  store(decays, zero_if_lt(exp(fall), fall, lowest));
-  s.decay[i] = decays[0];
-  s.total[i] = s.total[i] * s.decay[i] + reduce_add(sum);
-  s.top[i] = top;
+  return reduce_add(sum);
+}
+
+/// Turns the scores of queries first..first+count into weights within `span`; their decays and totals follow.
+template <class Block>
+void soften(const AttentionArgs& args, Scratch<Block>& s, int64_t first, int64_t count, Span span) {
+  float tops[kQueries + kLanes];
+  for (int64_t i = 0; i < count; ++i) {
+    float* scores = s.scores + (first + i) * kAttentionBlock;
+    if (span.begin > 0 || span.end < kAttentionBlock) hide(scores, span);
+    const float top = largest(scores) * args.scale, before = s.top[first + i];
+    tops[i] = top > before ? top : before;
+  }
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = smaller(kLanes, count - i);
+    const Vec fall = sub(load_n(s.top + first + i, n), load_n(tops + i, n));
+    store_n(s.decay + first + i, exp_nonpositive(fall), n);
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t query = first + i;
+    const float sum = weights_of<Block>(s.scores + query * kAttentionBlock, args.scale, tops[i]);
+    s.total[query] = s.total[query] * s.decay[query] + sum;
+    s.top[query] = tops[i];
+  }
 }
 
 template <class Block>
@@ -107,8 +127,7 @@ void attend_block(const AttentionArgs& args, const TileShape& tile, int64_t base
   s.block.scores(tile.queries(), s.scores);
   const Span first = visible(args, tile.row, base), last = visible(args, tile.row + tile.rows - 1, base);
   if (first.end == kAttentionBlock && last.begin == 0) {
-    for (int64_t i = 0; i < tile.queries(); ++i)
-      soften(args, s, i, {0, kAttentionBlock});
+    soften(args, s, 0, tile.queries(), {0, kAttentionBlock});
     s.block.weigh(0, tile.queries(), 0, kAttentionBlock, s.scores, s.decay, s.out);
     return;
   }
@@ -117,8 +136,7 @@ void attend_block(const AttentionArgs& args, const TileShape& tile, int64_t base
     const Span span = visible(args, tile.row + row, base);
     if (span.begin >= span.end) continue;
     const int64_t query = row * tile.heads;
-    for (int64_t head = 0; head < tile.heads; ++head)
-      soften(args, s, query + head, span);
+    soften(args, s, query, tile.heads, span);
     s.block.weigh(query, tile.heads, span.begin, span.end, s.scores, s.decay, s.out);
   }
 }

@@ -204,23 +204,25 @@ TEST(Attention, ChunksHeadsAndPagesDoNotChangeBits) {
   }
 }
 
-TEST(Attention, WhatARowMayNotSeeCannotTouchIt) {
+TEST(Attention, WhatARowMayNotSeeCannotTouchItAndNanIsNotLost) {
   Random random(3);
   for (const CacheType type : {CacheType::kF32, CacheType::kBf16}) {
     for (const int64_t poisoned : {5, 64, 76, 99}) {
-      const Shape shape{3, 1, 32, 100, 4, 0, type};
-      Sequence t(random, shape);
-      const std::vector<float> clean = t.whole();
-      for (int64_t d = 0; d < 32; ++d)
-        t.k[static_cast<size_t>(poisoned * 32 + d)] = t.v[static_cast<size_t>(poisoned * 32 + d)] =
-            std::nanf("");
-      t.place(1);
-      const std::vector<float> dirty = t.whole();
-      const auto before = static_cast<ptrdiff_t>(poisoned * t.width());
-      EXPECT_TRUE(testing::same_bits({clean.begin(), clean.begin() + before},
-                                     {dirty.begin(), dirty.begin() + before}));
-      for (auto it = dirty.begin() + before; it != dirty.end(); ++it)
-        ASSERT_TRUE(std::isnan(*it)) << "poisoned=" << poisoned << " at " << it - dirty.begin();
+      for (const bool key : {false, true}) {
+        const Shape shape{3, 1, 32, 100, 4, 0, type};
+        Sequence t(random, shape);
+        const std::vector<float> clean = t.whole();
+        for (int64_t d = 0; d < 32; ++d)
+          (key ? t.k : t.v)[static_cast<size_t>(poisoned * 32 + d)] = std::nanf("");
+        t.place(1);
+        const std::vector<float> dirty = t.whole();
+        const auto before = static_cast<ptrdiff_t>(poisoned * t.width());
+        EXPECT_TRUE(testing::same_bits({clean.begin(), clean.begin() + before},
+                                       {dirty.begin(), dirty.begin() + before}));
+        for (auto it = dirty.begin() + before; it != dirty.end(); ++it)
+          ASSERT_TRUE(std::isnan(*it))
+              << "poisoned=" << poisoned << " key=" << key << " at " << it - dirty.begin();
+      }
     }
   }
 }

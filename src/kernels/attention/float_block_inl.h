@@ -28,12 +28,7 @@ class FloatBlock {
       store(queries_ + i * padded_dim(dim_) + d, round(load_n(from + d, smaller(kLanes, head_dim - d))));
   }
 
-  static Vec round(Vec x) {
-    if constexpr (sizeof(Element) == sizeof(float)) return x;
-    uint16_t bits[kLanes];
-    store_bf16(bits, x);
-    return load_bf16(bits);
-  }
+  static Vec round(Vec x) { return sizeof(Element) == sizeof(float) ? x : round_bf16(x); }
 
   void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count) {
     int64_t offsets[kAttentionBlock];
@@ -161,13 +156,4 @@ class FloatBlock {
 };
 
 }  // namespace
-
-void attention(const AttentionArgs& args) {
-  if (args.cache_type == CacheType::kF32) {
-    attend<FloatBlock<float>>(args);
-  } else {
-    attend<FloatBlock<uint16_t>>(args);
-  }
-}
-
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

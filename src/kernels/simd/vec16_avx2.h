@@ -141,6 +141,11 @@ inline void store_bf16(uint16_t* p, Vec a) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(narrow(a.lo), narrow(a.hi)), 0xd8);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), packed);
 }
+/// Each lane rounded to bf16 and widened again.
+inline Vec round_bf16(Vec a) {
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(narrow(a.lo), 16)),
+          _mm256_castsi256_ps(_mm256_slli_epi32(narrow(a.hi), 16))};
+}
 
 inline void transpose8(__m256 (&m)[8]) {
   __m256 t[8];

@@ -127,6 +127,10 @@ inline void set1_bf16_pair(const uint16_t* p, Vec& even, Vec& odd) {
 inline void store_bf16(uint16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(narrow(a.v)));
 }
+/// Each lane rounded to bf16 and widened again.
+inline Vec round_bf16(Vec a) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(narrow(a.v), 16))};
+}
 
 /// m[i].lane[j] becomes m[j].lane[i].
 inline void transpose(Vec (&m)[16]) {

@@ -138,6 +138,10 @@ inline void store_bf16(uint16_t* p, Vec a) {
   for (int i = 0; i < 16; ++i)
     p[i] = narrow(a.lane[i]);
 }
+/// Each lane rounded to bf16 and widened again.
+inline Vec round_bf16(Vec a) {
+  return generate([&](int i) { return widen(narrow(a.lane[i])); });
+}
 
 /// m[i].lane[j] becomes m[j].lane[i].
 inline void transpose(Vec (&m)[16]) {
