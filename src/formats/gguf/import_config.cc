@@ -108,6 +108,32 @@ Status import_experts(const Keys& keys, ImportedConfig& result) {
   return {};
 }
 
+// The embedding's height, which the metadata may repeat.
+Result<int64_t> read_vocab_size(const GgufFile& file, const Keys& keys) {
+  const GgufTensor* embedding = file.find_tensor("token_embd.weight");
+  if (embedding == nullptr) return data_corrupt("{}: has no token_embd.weight", file.name());
+  const int64_t vocab = embedding->rows();
+  if (vocab > kMaxVocab) {
+    return data_corrupt("{}: {} rows, expected at most {}", embedding->name, vocab, kMaxVocab);
+  }
+  if (TRY(keys.integer_or("vocab_size", kMaxVocab, vocab)) != vocab) {
+    return data_corrupt("{}: {} is not the {} rows of token_embd.weight", file.name(),
+                        keys.full("vocab_size"), vocab);
+  }
+  return vocab;
+}
+
+Result<json> context_and_rope(const GgufFile& file, const Keys& keys, std::string_view architecture,
+                              int64_t head_dim) {
+  json config = json::object();
+  config["max_position_embeddings"] = TRY(keys.integer("context_length", kMaxContext));
+  config["rms_norm_eps"] = TRY(keys.number("attention.layer_norm_rms_epsilon"));
+  const double theta = TRY(keys.number_or("rope.freq_base", 10000.0));
+  config["rope_theta"] = theta;
+  config["rope_scaling"] = TRY(import_rope_scaling(file, architecture, theta, head_dim));
+  return config;
+}
+
 }  // namespace
 
 double shortest_decimal(double float32_value) {
@@ -125,22 +151,10 @@ Result<ImportedConfig> import_config(const GgufFile& file) {
   const int64_t hidden = TRY(keys.integer("embedding_length", kMaxWidth));
   const int64_t ffn = TRY(keys.integer("feed_forward_length", kMaxWidth));
   const Heads heads = TRY(read_heads(file, keys, hidden));
-  const GgufTensor* embedding = file.find_tensor("token_embd.weight");
-  if (embedding == nullptr) return data_corrupt("{}: has no token_embd.weight", file.name());
-  const int64_t vocab = embedding->rows();
-  if (vocab > kMaxVocab)
-    return data_corrupt("{}: {} rows, expected at most {}", embedding->name, vocab, kMaxVocab);
-  if (TRY(keys.integer_or("vocab_size", kMaxVocab, vocab)) != vocab) {
-    return data_corrupt("{}: {} is not the {} rows of token_embd.weight", file.name(),
-                        keys.full("vocab_size"), vocab);
-  }
+  const int64_t vocab = TRY(read_vocab_size(file, keys));
   result.dims = {hidden, heads.query * heads.dim, heads.key_value * heads.dim, heads.dim, ffn, vocab, 0, 0};
   result.biases = result.architecture->biases_required || file.find_tensor("blk.0.attn_q.bias") != nullptr;
 
-  const int64_t context = TRY(keys.integer("context_length", kMaxContext));
-  const double eps = TRY(keys.number("attention.layer_norm_rms_epsilon"));
-  const double rope_theta = TRY(keys.number_or("rope.freq_base", 10000.0));
-  json rope_scaling = TRY(import_rope_scaling(file, name, rope_theta, heads.dim));
   result.config = {{"architectures", {result.architecture->hf_class}},
                    {"model_type", result.architecture->model_type},
                    {"hidden_act", "silu"},
@@ -151,10 +165,6 @@ Result<ImportedConfig> import_config(const GgufFile& file) {
                    {"num_key_value_heads", heads.key_value},
                    {"head_dim", heads.dim},
                    {"vocab_size", vocab},
-                   {"max_position_embeddings", context},
-                   {"rms_norm_eps", eps},
-                   {"rope_theta", rope_theta},
-                   {"rope_scaling", std::move(rope_scaling)},
                    {"tie_word_embeddings", file.find_tensor("output.weight") == nullptr},
                    {"attention_bias", result.biases},
                    {"attention_dropout", 0.0},
@@ -162,6 +172,7 @@ Result<ImportedConfig> import_config(const GgufFile& file) {
                    {"use_sliding_window", false},
                    {"initializer_range", 0.02},
                    {"use_cache", true}};
+  result.config.update(TRY(context_and_rope(file, keys, name, heads.dim)));
   if (result.architecture->moe) TRY_STATUS(import_experts(keys, result));
   return result;
 }

@@ -166,6 +166,30 @@ Result<json> config_json(const GgufFile& file, const Vocabulary& vocabulary, boo
   return config;
 }
 
+json added_tokens_json(const Vocabulary& vocabulary) {
+  json added = json::array();
+  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    if (!vocabulary.is_added(id)) continue;
+    added.push_back(added_token_json(vocabulary, id));
+    added.back()["id"] = id;
+  }
+  return added;
+}
+
+Result<json> model_json(const GgufFile& file, const Vocabulary& vocabulary, const PreTokenizer& rules) {
+  json model = {{"type", "BPE"},
+                {"dropout", nullptr},
+                {"unk_token", nullptr},
+                {"continuing_subword_prefix", nullptr},
+                {"end_of_word_suffix", nullptr},
+                {"fuse_unk", false},
+                {"byte_fallback", false},
+                {"ignore_merges", rules.ignore_merges}};
+  model["vocab"] = TRY(vocab_json(vocabulary, file.name()));
+  model["merges"] = TRY(merges_json(file, model["vocab"]));
+  return model;
+}
+
 }  // namespace
 
 Result<ImportedTokenizer> import_tokenizer(const GgufFile& file, int64_t vocab_rows) {
@@ -181,41 +205,23 @@ Result<ImportedTokenizer> import_tokenizer(const GgufFile& file, int64_t vocab_r
   const bool add_bos = TRY(flag(file, "tokenizer.ggml.add_bos_token", rules.adds_bos));
   const bool add_eos = TRY(flag(file, "tokenizer.ggml.add_eos_token", false));
   if (add_bos && !result.bos_id) return data_corrupt("{}: adds a bos token, but names none", file.name());
-  if (add_eos && result.eos_ids.empty())
+  if (add_eos && result.eos_ids.empty()) {
     return data_corrupt("{}: adds an eos token, but names none", file.name());
-  result.tokenizer_config = TRY(config_json(file, vocabulary, add_bos, add_eos));
-
-  json added = json::array();
-  for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    if (!vocabulary.is_added(id)) continue;
-    added.push_back(added_token_json(vocabulary, id));
-    added.back()["id"] = id;
   }
-  json vocab = TRY(vocab_json(vocabulary, file.name()));
-  json merges = TRY(merges_json(file, vocab));
+  result.tokenizer_config = TRY(config_json(file, vocabulary, add_bos, add_eos));
   result.tokenizer = {
       {"version", "1.0"},
       {"truncation", nullptr},
       {"padding", nullptr},
-      {"added_tokens", std::move(added)},
+      {"added_tokens", added_tokens_json(vocabulary)},
       {"normalizer", rules.nfc ? json({{"type", "NFC"}}) : json(nullptr)},
       {"pre_tokenizer", pre_tokenizer_json(rules)},
       {"post_processor", post_processor_json(vocabulary, add_bos ? result.bos_id : std::nullopt,
                                              add_eos ? std::optional(result.eos_ids.front()) : std::nullopt)},
       {"decoder",
-       {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}},
-      {"model",
-       {{"type", "BPE"},
-        {"dropout", nullptr},
-        {"unk_token", nullptr},
-        {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr},
-        {"fuse_unk", false},
-        {"byte_fallback", false},
-        {"ignore_merges", rules.ignore_merges}}}};
-  // Moved in afterwards: initializer lists copy, and these are 150,000 entries.
-  result.tokenizer["model"]["vocab"] = std::move(vocab);
-  result.tokenizer["model"]["merges"] = std::move(merges);
+       {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}}}};
+  // Not in the list above: initializer lists copy, and these are 150,000 entries.
+  result.tokenizer["model"] = TRY(model_json(file, vocabulary, rules));
   return result;
 }
 
