@@ -16,6 +16,11 @@ target_compile_options(tessera_flags INTERFACE
 if(TESSERA_SANITIZE)
   target_compile_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(tessera_flags INTERFACE -fsanitize=${TESSERA_SANITIZE})
+  if(TESSERA_SANITIZE MATCHES undefined)
+    # AddressSanitizer sees a null dereference as well. With these two and at -O2 a test over nlohmann-json takes 50 s to
+    # compile with g++ 12; without, at -O1, 16 s.
+    target_compile_options(tessera_flags INTERFACE -fno-sanitize=null,vptr)
+  endif()
 endif()
 if(TESSERA_ASSERTS)
   target_compile_definitions(tessera_flags INTERFACE TESSERA_DCHECK=1 _GLIBCXX_ASSERTIONS)
