@@ -1,0 +1,25 @@
+// `tessera quantize --model-path DIR --output DIR --scheme S`: options and action.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "compress/quantize_plan.h"
+
+namespace tessera::cli {
+
+struct QuantizeArguments {
+  compress::QuantizeOptions options;  // all but what the texts below say
+  std::string format = "compressed-tensors";
+  std::string method = "rtn";
+  std::string group_size, storage;  // empty: the scheme's default
+};
+
+/// Adds every option to `command`; values land in `arguments`, which outlives the parse.
+void add_quantize_options(CLI::App& command, QuantizeArguments& arguments);
+
+/// Quantizes, and prints one line about the result on stdout.
+Status run_quantize(const QuantizeArguments& arguments);
+
+}  // namespace tessera::cli
