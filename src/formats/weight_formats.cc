@@ -24,7 +24,7 @@ Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& c
   const nlohmann::json* found = compressed_tensors::find_config(config);
   const bool named = found != nullptr && found->is_object() && found->contains("quant_method");
   std::string method =
-      named ? (*found)["quant_method"].dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+      named ? (*found)["quant_method"].dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)
             : "no quant_method";
   return unsupported(
       "config.json: quantization_config has {}, expected \"compressed-tensors\" or no quantization_config",

@@ -10,7 +10,7 @@ constexpr size_t kMaxShownValue = 80;
 constexpr size_t kMaxListLength = 1'000'000;  // ignore lists name every router: thousands in real files
 
 std::string shown(const nlohmann::json& value) {
-  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (text.size() > kMaxShownValue) text = text.substr(0, kMaxShownValue) + "...";
   return text;
 }
