@@ -146,6 +146,23 @@ TEST(QuantizeRows, NanAndInfinityPoisonTheirRowOnly) {
   }
 }
 
+/// Scales of every size, so that a division by corrected reciprocals would show where it is not a division.
+TEST(QuantizeRows, ManyScalesAndValuesNearTies) {
+  Random random(3);
+  const int64_t k = 4096;
+  for (int exponent = -120; exponent <= 120; exponent += 3) {
+    std::vector<float> x = random.floats(k, std::ldexp(1.0F, exponent));
+    const float scale = reference(x.data(), k, 1, k, ranges()[0]).scales[0];
+    // Half of the row: a few units of the last place around ties.
+    for (size_t i = 0; i < x.size(); i += 2) {
+      const float tie = (static_cast<float>(random.integer(-126, 125)) + 0.5F) * scale;
+      x[i] = tie * (1.0F + static_cast<float>(random.integer(-3, 3)) * 0x1p-24F);
+    }
+    for (const CodeRange& range : ranges())
+      expect_equal(run(x.data(), k, 1, k, range), reference(x.data(), k, 1, k, range), k);
+  }
+}
+
 TEST(QuantizeRows, LargestFiniteValues) {
   const float most = std::numeric_limits<float>::max();
   const std::vector<float> x = {most, -most, most / 2, 1.0F};

@@ -23,8 +23,8 @@ inline Vec exp(Vec x) {
   return mul(p, exp2_integral(n));
 }
 
-/// exp(x) for x <= 0 (or above by a rounding error) with fused multiply-adds: faster, but the bits depend on them. Below -87.33 it is 0; NaN
-/// stays NaN.
+/// exp(x) for x <= 0 (or above by a rounding error) with fused multiply-adds: faster, but the bits depend on
+/// them. Below -87.33 it is 0; NaN stays NaN.
 inline Vec exp_nonpositive(Vec x) {
   const Vec lowest = set1(-87.33F);
   const Vec clamped = max(lowest, x);

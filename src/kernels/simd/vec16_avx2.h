@@ -187,14 +187,31 @@ inline void transpose(Vec (&m)[16]) {
   }
 }
 
-inline int32_t store_codes(int8_t* p, Vec a) {
+inline void store_codes(int8_t* p, Vec a) {
   const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi));
   const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
   const __m128i lo = _mm256_castsi256_si128(ordered), hi = _mm256_extracti128_si256(ordered, 1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(lo, hi));
-  const __m128i pairs = _mm_madd_epi16(_mm_add_epi16(lo, hi), _mm_set1_epi16(1));
-  const __m128i fours = _mm_add_epi32(pairs, _mm_shuffle_epi32(pairs, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(fours, _mm_shuffle_epi32(fours, 0xb1)));
+}
+inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
+  for (int64_t block = 0; block < blocks; ++block) {
+    const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + block * 32));
+    const __m256i fours =
+        _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_set1_epi8(1), raw), _mm256_set1_epi16(1));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    sums[block] = _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+  }
+}
+
+/// x / s rounded as a division rounds it: see vec16_scalar.h. Two corrections by the exact remainder: the
+/// first makes the quotient faithful, the second exact (Markstein). 5 fast instructions for one slow one (10
+/// cycles on Zen 4 and 5).
+inline Vec divide(Vec x, Vec s, Vec inverse) {
+  const Vec minus = sub(zero(), s);
+  Vec q = mul(x, inverse);
+  q = fma(fma(minus, q, x), inverse, q);
+  return fma(fma(minus, q, x), inverse, q);
 }
 
 }  // namespace

@@ -165,10 +165,49 @@ inline void transpose(Vec (&m)[16]) {
     m[i].v = t[i];
 }
 
-inline int32_t store_codes(int8_t* p, Vec a) {
-  const __m512i codes = _mm512_cvtps_epi32(a.v);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(codes));
-  return _mm512_reduce_add_epi32(codes);
+inline void store_codes(int8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+
+/// Sums of 8 blocks of 32 codes: fours by vpdpbusd, then a transposing tree; summing block by block took 40 %
+/// of the quantizer's time.
+inline void sum_8_blocks(const int8_t* codes, int32_t* sums) {
+  __m512i fours[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+    fours[i] =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), _mm512_loadu_si512(codes + i * 64));
+  const auto pairs = [](__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  };
+  const __m512i a = pairs(fours[0], fours[1]), b = pairs(fours[2], fours[3]);
+  // Each 128-bit part: the sums of its 16 codes for each of the four loads; parts 0 and 1 are the even
+  // blocks.
+  const __m512i parts = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+  const __m512i both = _mm512_add_epi32(parts, _mm512_shuffle_i64x2(parts, parts, 0xb1));
+  const __m128i even = _mm512_castsi512_si128(both), odd = _mm512_extracti32x4_epi32(both, 2);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(sums), _mm_unpacklo_epi32(even, odd));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + 4), _mm_unpackhi_epi32(even, odd));
+}
+inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
+  int64_t block = 0;
+  for (; block + 8 <= blocks; block += 8)
+    sum_8_blocks(codes + block * 32, sums + block);
+  for (; block < blocks; ++block) {
+    const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + block * 32));
+    const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), raw);
+    sums[block] = _mm512_reduce_add_epi32(_mm512_zextsi256_si512(fours));
+  }
+}
+
+/// x / s rounded as a division rounds it: see vec16_scalar.h. Two corrections by the exact remainder: the
+/// first makes the quotient faithful, the second exact (Markstein). 5 fast instructions for one slow one (10
+/// cycles on Zen 4 and 5).
+inline Vec divide(Vec x, Vec s, Vec inverse) {
+  const Vec minus = sub(zero(), s);
+  Vec q = mul(x, inverse);
+  q = fma(fma(minus, q, x), inverse, q);
+  return fma(fma(minus, q, x), inverse, q);
 }
 
 }  // namespace

@@ -154,14 +154,24 @@ inline void transpose(Vec (&m)[16]) {
   }
 }
 
-/// Integral lanes within -128..127 -> 16 bytes; returns their sum.
-inline int32_t store_codes(int8_t* p, Vec a) {
-  int32_t sum = 0;
-  for (int i = 0; i < 16; ++i) {
+/// Integral lanes within -128..127 -> 16 bytes.
+inline void store_codes(int8_t* p, Vec a) {
+  for (int i = 0; i < 16; ++i)
     p[i] = static_cast<int8_t>(a.lane[i]);
-    sum += p[i];
+}
+/// sums[i] = the sum of codes 32 i .. 32 i + 31.
+inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
+  for (int64_t block = 0; block < blocks; ++block) {
+    sums[block] = 0;
+    for (int64_t i = 0; i < 32; ++i)
+      sums[block] += codes[block * 32 + i];
   }
-  return sum;
+}
+
+/// x / s rounded as a division rounds it. `inverse` is 1 / s; s within 2^-60..2^60, |x / s| < 2^12, and
+/// quotients below 2^-24 may be off (they round to code 0).
+inline Vec divide(Vec x, Vec s, Vec) {
+  return div(x, s);
 }
 
 }  // namespace
