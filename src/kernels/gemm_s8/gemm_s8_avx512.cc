@@ -72,14 +72,17 @@ inline __attribute__((always_inline)) void step(const __m512i (&weights)[P], con
 
 /// `tiles` 64-byte tiles of P panels, `panel_bytes` apart; advances x.
 template <int R, int P, int kBits>
-inline __attribute__((always_inline)) void dot(const uint8_t* w, int64_t panel_bytes, int64_t tiles,
-                                               Rows<R>& x, __m512i (&acc)[R][P]) {
+inline __attribute__((always_inline)) void dot(const uint8_t* w, const uint8_t* ahead, int64_t panel_bytes,
+                                               int64_t tiles, Rows<R>& x, __m512i (&acc)[R][P]) {
   const __m512i low_nibbles = _mm512_set1_epi8(0x0f);
   for (int64_t t = 0; t < tiles; ++t) {
     __m512i raw[P];
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p)
       raw[p] = _mm512_loadu_si512(w + p * panel_bytes);
+    // Large tiles only (never groups). Worth 5 % at 512 x 2048 x 6144, where the next weights come from far
+    // away.
+    if constexpr (R > kFewRows) _mm_prefetch(reinterpret_cast<const char*>(ahead + t * 64), _MM_HINT_T1);
     if constexpr (kBits == 8) {
       step<R, P>(raw, x, 0, acc);
     } else {
@@ -147,7 +150,7 @@ void channel_tile(const Tile& t) {
   Rows<R> x(t.args->x.codes + t.row * t.args->x.codes_stride, t.args->x.codes_stride);
   __m512i acc[R][P];
   start<R, P>(t, 0, acc);
-  dot<R, P, kBits>(w.tiles + t.panel * panel_bytes, panel_bytes, panel_bytes / 64, x, acc);
+  dot<R, P, kBits>(w.tiles + t.panel * panel_bytes, t.ahead, panel_bytes, panel_bytes / 64, x, acc);
   if (t.sums != nullptr) return write_sums<R, P>(t, acc);
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
@@ -201,7 +204,7 @@ void grouped_tile(const Tile& t) {
   for (int64_t group = 0; group < t.groups; ++group) {
     __m512i acc[R][P];
     start<R, P>(t, group, acc);
-    dot<R, P, kBits>(weights, panel_bytes, group_bytes / 64, x, acc);
+    dot<R, P, kBits>(weights, t.ahead, panel_bytes, group_bytes / 64, x, acc);
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
       const __m512 scale = _mm512_loadu_ps(scales + p * kPanel);

@@ -26,6 +26,7 @@ struct Tile {
   int32_t* sums;               // not null: write the sums there and nothing else
   int64_t sums_stride;
   bool grouped;
+  const uint8_t* ahead;  // weights that come next, for the tile to prefetch; may be the tile's own
 };
 
 int64_t tile_rows(bool grouped);
@@ -48,11 +49,16 @@ inline void correct(const GemmS8Args& args, int64_t row, int64_t rows, int64_t g
 }
 
 /// Row blocks of a chunk as equal as can be: 13 rows are 7 and 6, not 12 and 1.
+/// Each block of rows prefetches one panel of those that follow, until all are on their way.
 inline void walk_rows(Tile t, int64_t rows, int64_t panels, int64_t most_rows) {
   const int64_t blocks = (rows + most_rows - 1) / most_rows;
   const int64_t small = rows / blocks, larger = rows % blocks;
+  const int64_t panel_bytes = packed_s8_panel_bytes(t.args->w.k, t.args->w.bits);
+  const int64_t next = t.panel + panels;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t count = small + (block < larger ? 1 : 0);
+    const bool useful = block < panels && next + block < t.args->panel_end;
+    t.ahead = t.args->w.tiles + (useful ? next + block : t.panel) * panel_bytes;
     tile(t, count, panels);
     t.row += count;
     t.corrections += count * t.groups;
@@ -82,7 +88,8 @@ inline void walk(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
       int64_t width = most_panels;
       while (width > args.panel_end - panel)
         width /= 2;
-      walk_rows({&args, row, panel, corrections, groups, sums, sums_stride, grouped}, rows, width, most_rows);
+      walk_rows({&args, row, panel, corrections, groups, sums, sums_stride, grouped, nullptr}, rows, width,
+                most_rows);
       panel += width;
     }
   }
