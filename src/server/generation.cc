@@ -38,7 +38,6 @@ class Generation : public std::enable_shared_from_this<Generation> {
       }
       post([self = shared_from_this(), id = *id] { self->on_submitted(id); });
     }
-    if (call_.stream) post([self = shared_from_this()] { self->begin_stream(); });
   }
 
  private:
@@ -50,8 +49,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
     if (stopped_) engine_.cancel(id);
   }
 
+  // With the first output and not before: a request that fails until then gets a status, not an event.
   void begin_stream() {
-    if (stopped_ || begun_) return;
+    if (begun_) return;
     begun_ = true;
     writer_->begin_stream(200, "text/event-stream");
     send(call_.reply->opening());
@@ -64,7 +64,6 @@ class Generation : public std::enable_shared_from_this<Generation> {
     api::merge(outputs_[index], output);
     if (output.finish) --unfinished_;
     if (call_.stream) {
-      // With several prompts the first output may come before the last submission.
       begin_stream();
       if (output.finish || writer_->queued_bytes() < kCongestedBytes) {
         send(call_.reply->piece(index, std::exchange(outputs_[index], {})));

@@ -314,22 +314,34 @@ TEST_F(ServerTest, FullQueueSays429) {
   EXPECT_EQ(Json::parse(refused.body)["type"], "RateLimitError");
 }
 
-TEST_F(ServerTest, EngineFailureIsA500AndAnEventInAStream) {
+TEST_F(ServerTest, EngineFailureBeforeTheFirstTokenIsAStatus) {
   start();
   fail_ = true;
-  const auto whole = post("/v1/chat/completions", chat());
-  EXPECT_EQ(whole.status, 500);
-  EXPECT_EQ(whole.body.find("fire"), std::string::npos) << "internals are for the log";
+  for (const char* stream : {"", R"(,"stream":true)"}) {
+    const auto whole = post("/v1/chat/completions", chat(stream));
+    EXPECT_EQ(whole.status, 500) << stream;
+    EXPECT_EQ(whole.body.find("fire"), std::string::npos) << "internals are for the log";
+  }
   EXPECT_EQ(get("/health_generate").status, 503);
-  TestClient client(server_->port());
-  client.send_request("POST", "/v1/chat/completions", chat(R"(,"stream":true)"));
-  client.read_head();
-  std::string error;
-  for (std::string data; (data = client.read_event()) != "[DONE]" && !data.empty();)
-    error = data;
-  EXPECT_EQ(Json::parse(error)["error"]["code"], 500);
   fail_ = false;
   EXPECT_EQ(post("/v1/chat/completions", chat()).status, 200) << "the server outlives a failed step";
+}
+
+TEST_F(ServerTest, EngineFailureWithinAStreamIsAnEvent) {
+  step_time_ = 1ms;
+  start();
+  TestClient client(server_->port());
+  client.send_request("POST", "/v1/chat/completions",
+                      R"({"messages":[{"role":"user","content":"Hi"}],"stream":true})");
+  ASSERT_NE(client.read_head().find(" 200 "), std::string::npos);
+  ASSERT_NE(client.read_event(), "");
+  fail_ = true;
+  std::string last;
+  for (std::string data; (data = client.read_event()) != "[DONE]" && !data.empty();)
+    last = data;
+  const Json error = Json::parse(last, nullptr, false);
+  ASSERT_TRUE(error.contains("error")) << last;
+  EXPECT_EQ(error["error"]["code"], 500);
 }
 
 TEST_F(ServerTest, DrainLetsAnswersEndAndRefusesNewOnes) {
