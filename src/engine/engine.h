@@ -1,0 +1,64 @@
+// Engine: continuous batching over an Executor. One thread of its own runs steps; any thread may submit and
+// cancel. README.md in this folder is the contract: concepts, ownership, invariants.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/executor.h"
+#include "engine/request.h"
+#include "text/tokenizer.h"
+
+namespace tessera::engine {
+
+#ifdef TESSERA_TINY
+constexpr int32_t kDefaultChunkedPrefillSize = 3;
+#else
+constexpr int32_t kDefaultChunkedPrefillSize = 512;
+#endif
+
+struct EngineOptions {
+  int32_t max_running_requests = 64;
+  int32_t max_queued_requests = 1024;                         // more are refused: kResourceExhausted
+  int32_t chunked_prefill_size = kDefaultChunkedPrefillSize;  // prompt tokens per step, over all requests
+  std::vector<int32_t> eos_token_ids = {};                    // from generation_config.json / config.json
+  std::optional<uint64_t> random_seed = {};  // of requests without a seed; absent: from the system
+};
+
+/// A snapshot for /get_server_info, /get_load and metrics.
+struct EngineStats {
+  int32_t running = 0;
+  int32_t queued = 0;
+  int64_t used_tokens = 0;              // of the KV cache, reserved ones included
+  int64_t total_tokens = 0;             // capacity
+  double last_decode_tokens_per_s = 0;  // over about the last second of steps with such tokens
+  double last_prefill_tokens_per_s = 0;
+};
+
+class Engine {
+ public:
+  /// Starts the engine thread. `tokenizer` outlives the engine. kInvalidArgument for an option out of range.
+  static Result<std::unique_ptr<Engine>> start(std::unique_ptr<Executor> executor,
+                                               const text::Tokenizer& tokenizer, EngineOptions options);
+  /// Aborts what is left (kUnavailable) and ends the thread, after at most one step.
+  virtual ~Engine() = default;
+
+  /// Queues a request; its outputs go to `callback`. Errors at once: kInvalidArgument (empty or over-long
+  /// prompt, bad parameters), kResourceExhausted (queue full), kUnavailable (draining).
+  virtual Result<RequestId> submit(Request request, OutputCallback callback) = 0;
+
+  /// The request's last Output (kAbort, code kCancelled) follows within one step, unless it finished before.
+  virtual void cancel(RequestId id) = 0;
+
+  /// Refuses new requests, and returns when all have finished or `deadline_s` has passed (the rest is aborted
+  /// with kUnavailable, within one step more). All callbacks have returned by then.
+  virtual void drain(double deadline_s) = 0;
+
+  virtual EngineStats stats() const = 0;
+  virtual const ExecutorInfo& info() const = 0;
+};
+
+}  // namespace tessera::engine

@@ -1,0 +1,38 @@
+// Executor: the narrow seam between scheduling and the model. The engine knows sequences, pages and logits;
+// the executor knows weights. Engine tests run on a scripted fake.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+
+namespace tessera::engine {
+
+struct ExecutorInfo {
+  int32_t vocab_size = 0;
+  int32_t max_context = 0;  // tokens per sequence
+  int32_t page_size = 0;    // tokens per KV page
+  int32_t page_count = 0;   // pages in the cache
+};
+
+/// New tokens of one sequence in one step. Tokens take positions start .. start + ids.size() - 1.
+struct SequenceChunk {
+  std::span<const int32_t> ids;    // [tokens] >= 1
+  int32_t start = 0;               // tokens already in the cache
+  std::span<const int32_t> pages;  // page of position p is pages[p / page_size]; covers start + ids.size()
+  bool wants_logits = false;       // of the last token
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  virtual const ExecutorInfo& info() const = 0;
+
+  /// Runs one forward pass over all chunks, writes their keys and values into their pages, and puts the
+  /// logits of the chunks that want them into `logits`, F32 [wanting chunks, vocab], in chunk order. A row
+  /// depends only on its own sequence. On an error the pages' contents past `start` are undefined.
+  virtual Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) = 0;
+};
+
+}  // namespace tessera::engine
