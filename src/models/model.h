@@ -1,0 +1,58 @@
+// Model: weights of one checkpoint, laid out for this machine, and its forward pass. Knows nothing of requests or
+// sampling. One caller at a time (it owns a thread pool and workspaces).
+//
+//   auto model = TRY(Model::load(options));
+//   KvCache cache = TRY(model->make_cache(pages));
+//   TRY_STATUS(model->forward(chunks, cache, logits));
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "cache/kv_cache.h"
+#include "models/load_report.h"
+#include "models/model_config.h"
+#include "tensor/matrix.h"
+
+namespace tessera::models {
+
+struct LoadOptions {
+  std::string model_path;
+  std::string dtype = "auto";  // auto | bfloat16 | float32: how float weights and the cache are kept
+  std::string quantization;    // empty: what the checkpoint says; else insist on it
+  int threads = 0;             // 0: all physical cores this process may use
+};
+
+/// New tokens of one sequence. Tokens take positions start .. start + ids.size() - 1.
+struct Chunk {
+  enum class Logits : uint8_t { kNone, kLast, kAll };
+  std::span<const int32_t> ids;    // [tokens] >= 1
+  int32_t start = 0;               // tokens already in the cache
+  std::span<const int32_t> pages;  // page of position p is pages[p / page_size]
+  Logits logits = Logits::kNone;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  /// Reads, checks and packs a model directory. Every misfit between config and tensors is in one error.
+  static Result<std::unique_ptr<Model>> load(const LoadOptions& options);
+
+  virtual const ModelConfig& config() const = 0;
+  virtual const LoadReport& report() const = 0;
+
+  /// Bytes of KV cache per page of `page_size` tokens.
+  virtual size_t page_bytes(int32_t page_size) const = 0;
+  virtual Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const = 0;
+
+  /// One pass over all chunks: writes their keys and values into their pages, and the logits asked for into `logits`,
+  /// F32 [rows asked for, vocab], in chunk order. kInvalidArgument naming an id outside the vocabulary. A row depends
+  /// only on its own sequence.
+  virtual Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) = 0;
+};
+
+}  // namespace tessera::models
