@@ -44,6 +44,23 @@ TEST(Models, ListAndEntry) {
   EXPECT_EQ(Json::parse(model_info(test_card()))["model_path"], "/models/tiny");
 }
 
+TEST(Models, CardOfADirectory) {
+  formats::ModelDir directory;
+  directory.path = "/models/tiny";
+  directory.config = Json::parse(R"({"model_type":"llama","architectures":["LlamaForCausalLM"]})");
+  directory.generation_config = Json::parse(R"({"temperature":0.25,"do_sample":true})");
+  const auto card = make_model_card(directory, "tiny", 99, 512);
+  ASSERT_TRUE(card) << card.error().message();
+  EXPECT_EQ(card->path, "/models/tiny");
+  EXPECT_EQ(card->architectures, std::vector<std::string>{"LlamaForCausalLM"});
+  EXPECT_EQ(card->max_model_len, 99);
+  EXPECT_EQ(card->vocab_size, 512);
+  EXPECT_EQ(card->defaults.temperature, 0.25);
+  EXPECT_GT(card->created, 1'700'000'000);
+  directory.generation_config = Json::parse(R"({"top_k":"all"})");
+  EXPECT_FALSE(make_model_card(directory, "tiny", 99, 512));
+}
+
 TEST(ServerInfo, CountsAreNeverNegative) {
   const engine::EngineStats stats{.running = 2, .queued = 1, .used_tokens = 30, .total_tokens = 100};
   const Json info = Json::parse(server_info(test_card(), {{"max_running_requests", 64}}, stats, "1.0"));

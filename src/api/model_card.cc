@@ -1,5 +1,7 @@
 #include "api/model_card.h"
 
+#include <ctime>
+
 #include "api/fields.h"
 
 namespace tessera::api {
@@ -27,6 +29,22 @@ Result<SamplingDefaults> parse_sampling_defaults(const Json& generation_config) 
     defaults.top_k = *top_k == 0 ? -1 : static_cast<int32_t>(*top_k);
   }
   return defaults;
+}
+
+Result<ModelCard> make_model_card(const formats::ModelDir& directory, std::string id, int32_t max_model_len,
+                                  int32_t vocab_size) {
+  const Fields config(directory.config, "config.json: ");
+  ModelCard card;
+  card.id = std::move(id);
+  card.path = directory.path.string();
+  const auto model_type = TRY(config.string("model_type"));
+  card.model_type = model_type.value_or("");
+  card.architectures = TRY(config.strings("architectures"));
+  card.created = static_cast<int64_t>(std::time(nullptr));
+  card.max_model_len = max_model_len;
+  card.vocab_size = vocab_size;
+  card.defaults = TRY(parse_sampling_defaults(directory.generation_config));
+  return card;
 }
 
 std::string models_list(const ModelCard& card) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/json.h"
+#include "formats/hf/model_dir.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -38,6 +39,11 @@ struct ModelCard {
   const text::Tokenizer* tokenizer = nullptr;         // never null while serving
   const text::ChatTemplate* chat_template = nullptr;  // null: chat requests are refused
 };
+
+/// A card for the directory, served as `id`. Tokenizer and template are the caller's to set.
+/// kInvalidArgument for values in the directory's JSON that cannot be.
+Result<ModelCard> make_model_card(const formats::ModelDir& directory, std::string id, int32_t max_model_len,
+                                  int32_t vocab_size);
 
 /// GET /v1/models, GET /v1/models/{id} (kNotFound), GET /get_model_info.
 std::string models_list(const ModelCard& card);

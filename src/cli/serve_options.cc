@@ -154,8 +154,4 @@ nlohmann::ordered_json describe(const ServeOptions& options) {
           {"disable_radix_cache", true}};
 }
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 }  // namespace tessera::cli

@@ -47,7 +47,4 @@ Status check_serve_options(ServeOptions& options);
 /// The options for /get_server_info, without the key.
 nlohmann::ordered_json describe(const ServeOptions& options);
 
-/// Whether the host is this machine only.
-bool is_loopback(const std::string& host);
-
 }  // namespace tessera::cli

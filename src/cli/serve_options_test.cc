@@ -71,10 +71,5 @@ TEST(ServeOptions, Checks) {
   EXPECT_EQ(describe(options).dump().find("secret"), std::string::npos);
 }
 
-TEST(ServeOptions, Loopback) {
-  EXPECT_TRUE(is_loopback("127.0.0.1") && is_loopback("localhost") && is_loopback("::1"));
-  EXPECT_FALSE(is_loopback("0.0.0.0") || is_loopback("10.0.0.1") || is_loopback("::"));
-}
-
 }  // namespace
 }  // namespace tessera::cli
