@@ -100,8 +100,8 @@ Status read_parameters(const Json& json, const ModelCard& card, engine::Request&
   const Fields fields(json, "sampling_params.");
   TRY_STATUS(refuse_unsupported(fields, refused_everywhere()));
   TRY_STATUS(read_sampling(fields, card, "sampling_seed", request));
-  return limit_tokens(TRY(fields.integer("max_new_tokens", 0, INT32_MAX)), kDefaultMaxNewTokens, card,
-                      request);
+  const auto asked = TRY(fields.integer("max_new_tokens", 0, INT32_MAX));
+  return limit_tokens(asked, kDefaultMaxNewTokens, card, request);
 }
 
 }  // namespace
@@ -129,7 +129,8 @@ Result<Call> parse_generate(std::string_view body, const ModelCard& card, std::s
     request.prompt_ids = std::move(prompts.ids[index]);
     TRY_STATUS(read_parameters(own, card, request));
   }
-  call.reply = std::make_unique<GenerateReply>(TRY(read_rids(fields, id, count)), prompts.is_list);
+  std::vector<std::string> rids = TRY(read_rids(fields, id, count));
+  call.reply = std::make_unique<GenerateReply>(std::move(rids), prompts.is_list);
   return call;
 }
 

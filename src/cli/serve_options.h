@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
 #include "base/result.h"
-#include "nlohmann/json.hpp"
 
 namespace tessera::cli {
 
