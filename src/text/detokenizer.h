@@ -1,16 +1,15 @@
-// IncrementalDetokenizer: the text of a growing sequence of tokens, piece by piece. A piece never holds half
-// a character: what decodes to U+FFFD at the end waits for the next token, as in Hugging Face's and vLLM's
-// prefix-offset method. Decodes a window of a few tokens per push, however long the sequence is. One per
-// sequence, not thread-safe.
+// IncrementalDetokenizer: tokens of one answer become text as they arrive, never half a UTF-8 character.
 //
-// All pieces together are decode(all ids). The exception are tokenizers with byte fallback (Llama 2): there
-// an invalid byte turns the valid characters right before it into U+FFFD, and those may be released already.
+// As vLLM and Hugging Face do it: a window of the newest tokens is decoded again with each token, and what is
+// new at its end goes out unless it ends in U+FFFD, which may become a character with the next token. The
+// window is bounded, so a token costs the same whatever came before, also when a model emits broken bytes for
+// ever. The pieces add up to Tokenizer::decode of all tokens. One exception, by design: decoders that turn a
+// whole run of byte tokens into U+FFFD because of one broken byte in it (sentencepiece's byte fallback);
+// characters before the broken byte are out by then. One thread at a time.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -23,21 +22,24 @@ class IncrementalDetokenizer {
   IncrementalDetokenizer(const Tokenizer& tokenizer, bool skip_special_tokens)
       : tokenizer_(&tokenizer), skip_special_tokens_(skip_special_tokens) {}
 
-  /// Newly complete text, often empty. Ids without a token say nothing.
+  /// The text that became certain with `id`; often empty. Ids that no token has add nothing.
   std::string push(int32_t id);
-  /// What still waits; afterwards a new sequence may begin.
+
+  /// What was held back: an incomplete character comes out as U+FFFD. Afterwards it is as new.
   std::string finish();
 
  private:
-  std::string decode(size_t from) const;
-  std::string take(std::string_view text, std::string_view whole);
-  void shrink(const std::string& text, size_t held_bytes);
+  bool shows(int32_t id) const;
+  std::string decode(size_t first, size_t last) const;
+  std::string release_front(const std::string& window_text);
+  std::string beyond_context(const std::string& window_text) const;
 
   const Tokenizer* tokenizer_;
   bool skip_special_tokens_;
-  std::vector<int32_t> window_;  // the last tokens
-  size_t context_ = 0;           // how many of them were complete text at the last clean end
-  std::string released_;         // of the window's text, what is out already
+  std::vector<int32_t> window_;
+  size_t context_tokens_ =
+      0;  // leading tokens of window_ whose text is out: decoders treat a first token specially
+  std::string context_text_;  // decode of just those
 };
 
 }  // namespace tessera::text

@@ -1,10 +1,9 @@
-// StopMatcher: finds stop strings in text that arrives in pieces, and releases what cannot be part of one any
-// more. The match is the one that ends first; of several that end there, the longest. So the result does not
-// depend on how the text is cut. Linear: each byte advances one Knuth-Morris-Pratt state per stop string. One
-// per sequence, not thread-safe.
+// StopMatcher: finds stop strings in text that arrives in pieces, and holds back what may be the beginning of
+// one. The stop string that is complete first (at the earliest byte) wins; of several that end at the same
+// byte, the longest. So the outcome does not depend on how the text was cut into pieces. Cost: pieces' bytes
+// x number of stop strings. One thread at a time.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,29 +13,33 @@ namespace tessera::text {
 
 class StopMatcher {
  public:
-  /// `stops` are not empty strings; the list may be empty.
-  explicit StopMatcher(std::vector<std::string> stops);
+  /// Empty stop strings never match.
+  explicit StopMatcher(const std::vector<std::string>& stops);
 
   struct Piece {
-    std::string released;
-    std::optional<std::string> matched;  // the stop string; released text ends right before it
+    std::string text;                    // released: in no stop string, whatever follows
+    std::optional<std::string> matched;  // the stop string that ended the text; it is not part of `text`
   };
-  /// Must not be called after a match. Text behind the match is dropped.
-  Piece push(std::string_view text);
+  /// `piece` is whole UTF-8 characters, and then so is what comes out. After a match every further piece is
+  /// dropped.
+  Piece push(std::string_view piece);
+
   /// What was held back, when the text ends without a match.
   std::string finish();
 
  private:
-  struct Pattern {
+  // Knuth, Morris and Pratt: `matched` bytes at the end of the text are the beginning of `text`; border[n] is
+  // the longest beginning of `text` that also ends its first n bytes.
+  struct Stop {
     std::string text;
-    std::vector<size_t> border;  // border[n]: the longest proper prefix of text[0, n) that is also its suffix
-    size_t matched = 0;          // how much of the pattern the text's end is
+    std::vector<size_t> border;
+    size_t matched = 0;
+    void advance(char c);
   };
-  static size_t advance(const Pattern& pattern, char byte);
 
-  std::vector<Pattern> patterns_;
+  std::vector<Stop> stops_;
   std::string held_;
-  bool done_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace tessera::text

@@ -1,7 +1,6 @@
-// Tokenizer: text to token ids and back, exactly as Hugging Face `tokenizers` does it (rust/textkit runs that
-// library). Not here: the streaming direction (detokenizer.h) and what tokenizer_config.json says
-// (tokenizer_config.h). Const calls are thread-safe. Moving leaves an object that may only be destroyed or
-// assigned to.
+// Tokenizer: text to token ids and back, by Hugging Face's own library, so that ids are those the model was
+// trained with. Not: streaming (detokenizer.h), what tokenizer_config.json says (tokenizer_config.h), prompts
+// (chat_template.h). Const calls are thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -21,31 +20,37 @@ namespace tessera::text {
 
 class Tokenizer {
  public:
-  /// A tokenizer.json, or a directory that holds one. kNotFound, or kDataCorrupt naming the file.
-  static Result<Tokenizer> load(const std::filesystem::path& directory_or_file);
-  /// The text of a tokenizer.json.
+  /// Reads `path`, or `path`/tokenizer.json when it is a directory. kNotFound, kResourceExhausted (over 128
+  /// MiB) or kDataCorrupt naming the file.
+  static Result<Tokenizer> load(const std::filesystem::path& path);
+  /// The text of a tokenizer.json; kDataCorrupt when the library refuses it.
   static Result<Tokenizer> from_json(std::string_view json);
 
-  /// kInvalidArgument with the offset of the first byte that is not UTF-8. `add_special_tokens` runs the
-  /// post-processor (BOS, EOS); special tokens that stand in the text are recognised either way.
+  /// Special tokens that stand in the text are recognised in any case; `add_special_tokens` adds those that
+  /// the tokenizer puts around a text (BOS, EOS). kInvalidArgument naming the byte offset when `utf8` is not
+  /// UTF-8.
   Result<std::vector<int32_t>> encode(std::string_view utf8, bool add_special_tokens) const;
 
-  /// Always UTF-8: bytes that are none become U+FFFD. Ids without a token are left out.
+  /// Always UTF-8: bytes that form no character come out as U+FFFD. Ids outside the vocabulary (padding of
+  /// the embedding matrix) are left out; a negative one is kInvalidArgument.
   Result<std::string> decode(std::span<const int32_t> ids, bool skip_special_tokens) const;
 
   std::optional<int32_t> token_to_id(std::string_view token) const;
-  /// The token as the vocabulary spells it ("Ġhello"), not its text.
+  /// As the vocabulary writes it, e.g. "Ġthe"; decode() gives text.
   std::optional<std::string> id_to_token(int32_t id) const;
+  /// True for added tokens marked special: those that decode(..., true) leaves out.
   bool is_special(int32_t id) const;
-  /// How many tokens there are, added ones included. Ids may have gaps, so an id can be larger.
-  int32_t vocab_size() const;
+  /// Number of tokens, added ones included. Ids may have holes.
+  int32_t vocab_size() const { return vocab_size_; }
 
  private:
   struct Free {
-    void operator()(tk_tokenizer* tokenizer) const;
+    void operator()(tk_tokenizer* handle) const;
   };
-  explicit Tokenizer(tk_tokenizer* tokenizer) : handle_(tokenizer) {}
+  explicit Tokenizer(std::unique_ptr<tk_tokenizer, Free> handle) : handle_(std::move(handle)) {}
+
   std::unique_ptr<tk_tokenizer, Free> handle_;
+  int32_t vocab_size_ = 0;
 };
 
 }  // namespace tessera::text

@@ -1,36 +1,37 @@
-// TokenizerConfig: what a model directory says about its tokenizer beside tokenizer.json: the names of
-// special tokens and the chat template, from tokenizer_config.json, chat_template.jinja and
-// chat_template.json. A plain value.
+// TokenizerConfig: the facts of tokenizer_config.json (and chat_template.jinja beside it) that a server uses:
+// special tokens by role, and the chat templates. What text becomes which ids is tokenizer.json's matter
+// alone. Plain data.
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
 namespace tessera::text {
 
-struct TokenizerConfig {
-  /// "bos_token" -> "<s>" and so on, those the model has. Templates see them under these names.
-  std::map<std::string, std::string> special_tokens;
-  std::optional<bool> add_bos_token;
-  std::optional<bool> add_eos_token;
-  /// Source of the chat template. A model with several ("default", "tool_use") has its default here.
-  std::optional<std::string> chat_template;
-  /// Those other than the default, by name.
-  std::map<std::string, std::string> named_templates;
+/// Role to text, e.g. {"bos_token", "<s>"}: the variables that chat templates see.
+using SpecialTokens = std::vector<std::pair<std::string, std::string>>;
 
-  /// Reads a model directory. Absent files give an empty config; a chat_template.jinja wins over the JSON.
-  /// kDataCorrupt naming file and field.
+struct TokenizerConfig {
+  std::optional<std::string> bos_token, eos_token, pad_token, unk_token;
+  bool add_bos_token = false;                // informative: tokenizer.json's post-processor decides
+  std::optional<std::string> chat_template;  // the one named "default" where there are several
+  std::vector<std::pair<std::string, std::string>> named_chat_templates;  // the others, e.g. "tool_use"
+
+  /// Reads directory/tokenizer_config.json; without that file everything is absent. A file
+  /// chat_template.jinja wins over the template inside, as in transformers. kDataCorrupt names file, key and
+  /// expectation.
   static Result<TokenizerConfig> load(const std::filesystem::path& directory);
   /// The text of a tokenizer_config.json.
   static Result<TokenizerConfig> from_json(std::string_view json);
 
-  /// special_tokens[name], e.g. token("eos_token").
-  std::optional<std::string> token(const std::string& name) const;
+  /// Those that are set.
+  SpecialTokens special_tokens() const;
 };
 
 }  // namespace tessera::text

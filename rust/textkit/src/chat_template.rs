@@ -25,9 +25,9 @@ pub struct ChatTemplate {
 
 fn describe(error: &Error) -> Failure {
     if error.kind() == ErrorKind::OutOfFuel {
-        return Failure::limit(format!("{NAME}: more work than is allowed"));
+        return Failure::limit(format!("more work than is allowed"));
     }
-    let mut message = format!("{NAME}: {error}");
+    let mut message = format!("{error}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         message.push_str(&format!(": {cause}"));
