@@ -1,18 +1,10 @@
 #include "engine/answer_text.h"
 
 namespace tessera::engine {
-namespace {
-
-std::vector<std::string> without_empty(std::vector<std::string> stops) {
-  std::erase(stops, "");
-  return stops;
-}
-
-}  // namespace
 
 AnswerText::AnswerText(const text::Tokenizer& tokenizer, const Request& request)
     : detokenizer_(tokenizer, request.skip_special_tokens),
-      matcher_(without_empty(request.stop)),
+      matcher_(request.stop),
       keep_stop_(request.keep_stop) {
   if (!request.skip_special_tokens) return;
   for (const std::string& stop : request.stop) {
