@@ -15,7 +15,7 @@
 namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
 namespace {
 
-/// Queries that share one gathered block. Gathering costs as much as the products of some 6 queries.
+/// Queries that share one gathered block: gathering is paid once for all of them.
 inline constexpr int64_t kQueries = 48;
 inline constexpr int64_t kBlockVecs = kAttentionBlock / kLanes;
 

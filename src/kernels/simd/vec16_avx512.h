@@ -201,8 +201,7 @@ inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
 }
 
 /// x / s rounded as a division rounds it: see vec16_scalar.h. Two corrections by the exact remainder: the
-/// first makes the quotient faithful, the second exact (Markstein). 5 fast instructions for one slow one (10
-/// cycles on Zen 4 and 5).
+/// first makes the quotient faithful, the second exact (Markstein).
 inline Vec divide(Vec x, Vec s, Vec inverse) {
   const Vec minus = sub(zero(), s);
   Vec q = mul(x, inverse);
