@@ -15,7 +15,9 @@
 namespace tessera::api {
 
 inline constexpr std::string_view kTestTemplate =
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<bot>{% "
+    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% if m.tool_calls %}{{ "
+    "m.tool_calls[0].function.arguments | tojson }}{% endif %}{% endfor %}{% if add_generation_prompt "
+    "%}<bot>{% "
     "endif %}"
     "{% if shout %}!{% endif %}{% if messages[0].content == 'refuse' %}{{ raise_exception('no thanks') }}{% "
     "endif %}";

@@ -15,14 +15,14 @@ void merge(engine::Output& merged, const engine::Output& next) {
   merged.finish = next.finish;
 }
 
-OrderedJson matched_stop(const engine::Output& output) {
+Json matched_stop(const engine::Output& output) {
   if (!output.finish) return nullptr;
   if (const auto* id = std::get_if<int32_t>(&output.finish->matched)) return *id;
   if (const auto* text = std::get_if<std::string>(&output.finish->matched)) return *text;
   return nullptr;
 }
 
-OrderedJson openai_finish_reason(const engine::Output& output) {
+Json openai_finish_reason(const engine::Output& output) {
   if (!output.finish) return nullptr;
   switch (output.finish->kind) {
     case Kind::kStop:
@@ -35,13 +35,12 @@ OrderedJson openai_finish_reason(const engine::Output& output) {
   return nullptr;
 }
 
-OrderedJson native_finish_reason(const engine::Output& output) {
+Json native_finish_reason(const engine::Output& output) {
   if (!output.finish) return nullptr;
   switch (output.finish->kind) {
     case Kind::kStop: {
-      OrderedJson reason = {{"type", "stop"}};
-      if (OrderedJson matched = matched_stop(output); !matched.is_null())
-        reason["matched"] = std::move(matched);
+      Json reason = {{"type", "stop"}};
+      if (Json matched = matched_stop(output); !matched.is_null()) reason["matched"] = std::move(matched);
       return reason;
     }
     case Kind::kLength:

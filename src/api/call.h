@@ -51,9 +51,9 @@ Result<Call> parse_completion(std::string_view body, const ModelCard& card, std:
 Result<Call> parse_generate(std::string_view body, const ModelCard& card, std::string_view id);
 
 /// {"type":"stop","matched":...} and so on, as the native API says it; null while unfinished.
-OrderedJson native_finish_reason(const engine::Output& output);
+Json native_finish_reason(const engine::Output& output);
 /// "stop" | "length" | "abort" | null, and what matched (id, string or null), as the OpenAI routes say it.
-OrderedJson openai_finish_reason(const engine::Output& output);
-OrderedJson matched_stop(const engine::Output& output);
+Json openai_finish_reason(const engine::Output& output);
+Json matched_stop(const engine::Output& output);
 
 }  // namespace tessera::api

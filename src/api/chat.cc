@@ -28,22 +28,22 @@ class ChatReply : public OpenAiReply {
       engine::Output unfinished;
       events += delta({{"content", piece.text}}, unfinished);
     }
-    if (piece.finish) events += delta(OrderedJson::object(), piece);
+    if (piece.finish) events += delta(Json::object(), piece);
     return events;
   }
 
   std::string whole(std::span<const engine::Output> answers) override {
     const engine::Output& answer = answers.front();
     return body("chat.completion",
-                OrderedJson::array({{{"index", 0},
-                                     {"message",
-                                      {{"role", "assistant"},
-                                       {"content", answer.text},
-                                       {"reasoning_content", nullptr},
-                                       {"tool_calls", nullptr}}},
-                                     {"logprobs", nullptr},
-                                     {"finish_reason", openai_finish_reason(answer)},
-                                     {"matched_stop", matched_stop(answer)}}}),
+                Json::array({{{"index", 0},
+                              {"message",
+                               {{"role", "assistant"},
+                                {"content", answer.text},
+                                {"reasoning_content", nullptr},
+                                {"tool_calls", nullptr}}},
+                              {"logprobs", nullptr},
+                              {"finish_reason", openai_finish_reason(answer)},
+                              {"matched_stop", matched_stop(answer)}}}),
                 answers);
   }
 
@@ -51,7 +51,7 @@ class ChatReply : public OpenAiReply {
   std::string_view stream_object() const override { return "chat.completion.chunk"; }
 
  private:
-  std::string delta(OrderedJson delta, const engine::Output& piece) const {
+  std::string delta(Json delta, const engine::Output& piece) const {
     return chunk({{"index", 0},
                   {"delta", std::move(delta)},
                   {"logprobs", nullptr},

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "formats/json_limits.h"
-
 namespace tessera::api {
 namespace {
 
@@ -46,9 +44,8 @@ Status parse_tool_arguments(Json& message, std::string_view where) {
     const auto arguments = call["function"].find("arguments");
     if (arguments == call["function"].end() || !arguments->is_string()) continue;
     const auto text = arguments->get<std::string>();
-    auto parsed = formats::parse_json(text, fmt::format("{}.tool_calls arguments", where),
-                                      {.max_depth = kMaxJsonDepth});
-    if (!parsed) return invalid_argument("{}", parsed.error().message());
+    auto parsed = parse_value(text, fmt::format("{}.tool_calls arguments", where));
+    if (!parsed) return parsed.error();
     *arguments = std::move(*parsed);
   }
   return {};

@@ -29,6 +29,12 @@ TEST(Chat, RendersTheTemplate) {
             "<user>x<bot>!");
 }
 
+TEST(Chat, EarlierToolCallsKeepTheOrderOfTheirArguments) {
+  EXPECT_EQ(prompt(R"([{"role":"assistant","content":null,
+                        "tool_calls":[{"function":{"name":"f","arguments":"{\"b\":1,\"a\":2}"}}]}])"),
+            R"(<assistant>{"b": 1, "a": 2}<bot>)");
+}
+
 TEST(Chat, DefaultsAreSglangs) {
   const Call call = parse(chat(""));
   const engine::Request& request = call.requests.at(0);

@@ -27,7 +27,7 @@ class CompletionReply : public OpenAiReply {
   }
 
   std::string whole(std::span<const engine::Output> answers) override {
-    OrderedJson choices = OrderedJson::array();
+    Json choices = Json::array();
     for (size_t index = 0; index < answers.size(); ++index)
       choices.push_back(choice(index, answers[index]));
     return body(stream_object(), std::move(choices), answers);
@@ -37,7 +37,7 @@ class CompletionReply : public OpenAiReply {
   std::string_view stream_object() const override { return "text_completion"; }
 
  private:
-  static OrderedJson choice(size_t index, const engine::Output& output) {
+  static Json choice(size_t index, const engine::Output& output) {
     return {{"index", index},
             {"text", output.text},
             {"logprobs", nullptr},

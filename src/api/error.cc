@@ -22,7 +22,7 @@ std::string_view type_name(int status) {
   }
 }
 
-OrderedJson openai_object(int status, std::string_view message) {
+Json openai_object(int status, std::string_view message) {
   return {{"object", "error"},
           {"message", message},
           {"type", type_name(status)},
@@ -30,7 +30,7 @@ OrderedJson openai_object(int status, std::string_view message) {
           {"code", status}};
 }
 
-OrderedJson native_object(std::string_view message) {
+Json native_object(std::string_view message) {
   return {{"error", {{"message", message}}}};
 }
 

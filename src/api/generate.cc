@@ -34,7 +34,7 @@ class GenerateReply : public Reply {
 
   std::string piece(size_t index, const engine::Output& piece) override {
     merge(so_far_[index], piece);
-    OrderedJson value = answer(index, so_far_[index]);
+    Json value = answer(index, so_far_[index]);
     if (is_list_) value["index"] = index;
     return event(value);
   }
@@ -44,21 +44,21 @@ class GenerateReply : public Reply {
 
   std::string whole(std::span<const engine::Output> answers) override {
     if (!is_list_) return dump(answer(0, answers.front()));
-    OrderedJson list = OrderedJson::array();
+    Json list = Json::array();
     for (size_t index = 0; index < answers.size(); ++index)
       list.push_back(answer(index, answers[index]));
     return dump(list);
   }
 
  private:
-  OrderedJson answer(size_t index, const engine::Output& output) const {
-    OrderedJson meta = {{"id", ids_[index]},
-                        {"finish_reason", native_finish_reason(output)},
-                        {"prompt_tokens", output.prompt_tokens},
-                        {"completion_tokens", output.completion_tokens},
-                        {"cached_tokens", output.cached_tokens},
-                        {"weight_version", "default"},
-                        {"total_retractions", 0}};
+  Json answer(size_t index, const engine::Output& output) const {
+    Json meta = {{"id", ids_[index]},
+                 {"finish_reason", native_finish_reason(output)},
+                 {"prompt_tokens", output.prompt_tokens},
+                 {"completion_tokens", output.completion_tokens},
+                 {"cached_tokens", output.cached_tokens},
+                 {"weight_version", "default"},
+                 {"total_retractions", 0}};
     if (output.finish) {
       const std::chrono::duration<double> latency = std::chrono::steady_clock::now() - received_;
       meta["e2e_latency"] = latency.count();

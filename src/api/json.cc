@@ -4,23 +4,29 @@
 
 namespace tessera::api {
 
-Result<Json> parse_body(std::string_view body) {
+Result<Json> parse_value(std::string_view text, std::string_view name) {
   // A prompt of 2 million token ids is beyond every model here.
   const formats::JsonLimits limits{
       .max_bytes = kMaxBodyBytes, .max_depth = kMaxJsonDepth, .max_values = 2'000'000};
-  auto json = formats::parse_json(body, "request body", limits);
-  if (!json) return Error(ErrorCode::kInvalidArgument, json.error().message());
-  if (!json->is_object()) {
-    return invalid_argument("request body: is {}, expected a JSON object", json->type_name());
+  const auto checked = formats::parse_json(text, name, limits);
+  if (!checked) return Error(ErrorCode::kInvalidArgument, checked.error().message());
+  // Once more for the order of the members, which the checked value has lost; it cannot fail now.
+  return Json::parse(text, nullptr, false);
+}
+
+Result<Json> parse_body(std::string_view body) {
+  Json json = TRY(parse_value(body, "request body"));
+  if (!json.is_object()) {
+    return invalid_argument("request body: is {}, expected a JSON object", json.type_name());
   }
-  return std::move(*json);
+  return json;
 }
 
-std::string dump(const OrderedJson& value) {
-  return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string event(const OrderedJson& value) {
+std::string event(const Json& value) {
   return "data: " + dump(value) + "\n\n";
 }
 

@@ -10,8 +10,9 @@
 
 namespace tessera::api {
 
-using Json = nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;  // answers keep the field order that people expect
+// Members keep their order: answers as people expect them, and chat templates print a tool call's arguments
+// as sent.
+using Json = nlohmann::ordered_json;
 
 inline constexpr size_t kMaxBodyBytes = size_t{16} << 20;
 inline constexpr size_t kMaxJsonDepth = 64;
@@ -19,11 +20,14 @@ inline constexpr size_t kMaxJsonDepth = 64;
 /// The body as a JSON object; every failure is kInvalidArgument (400).
 Result<Json> parse_body(std::string_view body);
 
+/// `text` within the limits; `name` opens the message of a failure, which is kInvalidArgument.
+Result<Json> parse_value(std::string_view text, std::string_view name);
+
 /// One line of text. Strings that are not UTF-8 get replacement characters: an answer never fails for that.
-std::string dump(const OrderedJson& value);
+std::string dump(const Json& value);
 
 /// "data: VALUE\n\n", and what ends a stream.
-std::string event(const OrderedJson& value);
+std::string event(const Json& value);
 inline constexpr std::string_view kDoneEvent = "data: [DONE]\n\n";
 
 }  // namespace tessera::api

@@ -7,7 +7,7 @@
 namespace tessera::api {
 namespace {
 
-OrderedJson entry(const ModelCard& card) {
+Json entry(const ModelCard& card) {
   return {{"id", card.id},
           {"object", "model"},
           {"created", card.created},
@@ -33,7 +33,8 @@ Result<SamplingDefaults> parse_sampling_defaults(const Json& generation_config) 
 
 Result<ModelCard> make_model_card(const formats::ModelDir& directory, std::string id, int32_t max_model_len,
                                   int32_t vocab_size) {
-  const Fields config(directory.config, "config.json: ");
+  const Json json = directory.config;
+  const Fields config(json, "config.json: ");
   ModelCard card;
   card.id = std::move(id);
   card.path = directory.path.string();
@@ -48,7 +49,7 @@ Result<ModelCard> make_model_card(const formats::ModelDir& directory, std::strin
 }
 
 std::string models_list(const ModelCard& card) {
-  return dump({{"object", "list"}, {"data", OrderedJson::array({entry(card)})}});
+  return dump({{"object", "list"}, {"data", Json::array({entry(card)})}});
 }
 
 Result<std::string> model_entry(const ModelCard& card, std::string_view id) {

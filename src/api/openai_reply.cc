@@ -36,7 +36,7 @@ void OpenAiReply::count(size_t index, const engine::Output& piece) {
   counts_[index] = {.prompt = piece.prompt_tokens, .completion = piece.completion_tokens};
 }
 
-OrderedJson OpenAiReply::envelope(std::string_view object, OrderedJson choices) const {
+Json OpenAiReply::envelope(std::string_view object, Json choices) const {
   return {{"id", id_},
           {"object", object},
           {"created", created_},
@@ -44,7 +44,7 @@ OrderedJson OpenAiReply::envelope(std::string_view object, OrderedJson choices) 
           {"choices", std::move(choices)}};
 }
 
-OrderedJson OpenAiReply::usage(std::span<const Counts> counts) const {
+Json OpenAiReply::usage(std::span<const Counts> counts) const {
   Counts sum;
   for (const Counts& one : counts) {
     sum.prompt += one.prompt;
@@ -56,25 +56,25 @@ OrderedJson OpenAiReply::usage(std::span<const Counts> counts) const {
           {"prompt_tokens_details", nullptr}};
 }
 
-std::string OpenAiReply::chunk(OrderedJson choice) const {
-  OrderedJson chunk = envelope(stream_object(), OrderedJson::array({std::move(choice)}));
+std::string OpenAiReply::chunk(Json choice) const {
+  Json chunk = envelope(stream_object(), Json::array({std::move(choice)}));
   if (options_.continuous_usage) chunk["usage"] = usage(counts_);
   return event(chunk);
 }
 
-std::string OpenAiReply::body(std::string_view object, OrderedJson choices,
+std::string OpenAiReply::body(std::string_view object, Json choices,
                               std::span<const engine::Output> answers) const {
   std::vector<Counts> counts;
   for (const auto& answer : answers)
     counts.push_back({answer.prompt_tokens, answer.completion_tokens});
-  OrderedJson body = envelope(object, std::move(choices));
+  Json body = envelope(object, std::move(choices));
   body["usage"] = usage(counts);
   return dump(body);
 }
 
 std::string OpenAiReply::closing() {
   if (!options_.include_usage) return {};
-  OrderedJson last = envelope(stream_object(), OrderedJson::array());
+  Json last = envelope(stream_object(), Json::array());
   last["usage"] = usage(counts_);
   return event(last);
 }

@@ -33,9 +33,8 @@ class OpenAiReply : public Reply {
   /// The "object" of a stream's chunks.
   virtual std::string_view stream_object() const = 0;
   /// {"id","object","created","model","choices":[choice]} and usage where it is asked for.
-  std::string chunk(OrderedJson choice) const;
-  std::string body(std::string_view object, OrderedJson choices,
-                   std::span<const engine::Output> answers) const;
+  std::string chunk(Json choice) const;
+  std::string body(std::string_view object, Json choices, std::span<const engine::Output> answers) const;
   /// Remembers the counts for usage.
   void count(size_t index, const engine::Output& piece);
 
@@ -44,8 +43,8 @@ class OpenAiReply : public Reply {
     int64_t prompt = 0;
     int64_t completion = 0;
   };
-  OrderedJson envelope(std::string_view object, OrderedJson choices) const;
-  OrderedJson usage(std::span<const Counts> counts) const;
+  Json envelope(std::string_view object, Json choices) const;
+  Json usage(std::span<const Counts> counts) const;
 
   std::string id_;
   std::string model_;

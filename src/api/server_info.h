@@ -10,7 +10,7 @@ namespace tessera::api {
 
 /// `arguments`: the server's options by SGLang's names. Counts are never negative: SGLang's router refuses
 /// those.
-std::string server_info(const ModelCard& card, const OrderedJson& arguments, const engine::EngineStats& stats,
+std::string server_info(const ModelCard& card, const Json& arguments, const engine::EngineStats& stats,
                         std::string_view version);
 
 std::string load_info(const engine::EngineStats& stats);

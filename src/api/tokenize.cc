@@ -12,8 +12,8 @@ Result<std::string> tokenize(std::string_view body, const ModelCard& card) {
   const bool special = TRY(fields.boolean("add_special_tokens", true));
   const Json* prompt = fields.find("prompt");
   if (!prompt) return fields.wrong("prompt", "a string or a list of strings");
-  OrderedJson tokens = OrderedJson::array();
-  OrderedJson counts = OrderedJson::array();
+  Json tokens = Json::array();
+  Json counts = Json::array();
   const auto texts = TRY(fields.strings("prompt"));
   for (const std::string& text : texts) {
     auto ids = card.tokenizer->encode(text, special);
@@ -36,7 +36,7 @@ Result<std::string> detokenize(std::string_view body, const ModelCard& card) {
   if (!tokens || !tokens->is_array())
     return fields.wrong("tokens", "a list of token ids or a list of such lists");
   const bool list = !tokens->empty() && (*tokens)[0].is_array();
-  OrderedJson texts = OrderedJson::array();
+  Json texts = Json::array();
   for (const Json& ids : list ? *tokens : Json::array({*tokens})) {
     const auto parsed = TRY(parse_ids(ids, "tokens", 0, card.vocab_size - 1));
     auto text = card.tokenizer->decode(parsed, skip_special);

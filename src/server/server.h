@@ -26,7 +26,7 @@ struct ServerOptions {
   http::ServerOptions http;
   std::string api_key;  // empty: open to everybody who reaches the port
   int worker_threads = 2;
-  api::OrderedJson arguments = api::OrderedJson::object();  // for /get_server_info
+  api::Json arguments = api::Json::object();  // for /get_server_info
   std::string version;
 };
 
