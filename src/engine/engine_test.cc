@@ -190,7 +190,7 @@ TEST(Engine, DrainLetsRunningRequestsFinish) {
 TEST(Engine, DrainAbortsAtTheDeadline) {
   std::promise<void> begun;
   std::atomic<int> steps{0};
-  // An answer that does not end by itself: each step waits until the drain has begun.
+  // 190 steps of 1 ms for each of 30 requests, one at a time: far from done at the deadline.
   auto engine = make_engine(always_x(),
                             [&](auto) -> Status {
                               if (steps++ == 0) begun.set_value();
@@ -206,6 +206,18 @@ TEST(Engine, DrainAbortsAtTheDeadline) {
   EXPECT_TRUE(remotes.back().client.aborted(ErrorCode::kUnavailable));
   EXPECT_EQ(engine->stats().used_tokens, 0);
   EXPECT_EQ(engine->stats().queued, 0);
+}
+
+TEST(Engine, DrainWithoutTimeStillWaitsForTheStepUnderWay) {
+  Gate gate;
+  auto engine = make_engine(always_x(), gate.hook());
+  RemoteClient remote;
+  ASSERT_TRUE(engine->submit(greedy({1}, 190), remote.callback()));
+  gate.reached.get_future().wait();
+  std::thread opener([&] { gate.opened.set_value(); });
+  engine->drain(0);
+  EXPECT_TRUE(remote.client.aborted(ErrorCode::kUnavailable));
+  opener.join();
 }
 
 TEST(Engine, DestructionAnswersEverybody) {

@@ -75,9 +75,6 @@ void Sequence::tell(Output output) {
   output.prompt_tokens = prompt_tokens_;
   output.completion_tokens = completion_tokens();
   callback_(output);
-  // What the callback holds (a connection, a response) goes with the last piece, not when the sequence is
-  // swept up.
-  if (finished_) callback_ = nullptr;
 }
 
 }  // namespace tessera::engine
