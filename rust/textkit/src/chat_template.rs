@@ -90,6 +90,7 @@ impl ChatTemplate {
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| describe(&e))?;
         environment.set_syntax(syntax);
         environment.set_unknown_method_callback(python::unknown_method);
+        environment.set_formatter(python::print);
         environment.add_filter("tojson", python::tojson);
         environment.add_filter("trim", |text: &str, chars: Option<&str>| match chars {
             Some(chars) => text.trim_matches(|c| chars.contains(c)).to_string(),

@@ -2,7 +2,7 @@
 //! with Rust's idea of white space and lines.
 
 use minijinja::value::{from_args, Kwargs, Rest, Tuple, ValueKind};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{escape_formatter, Error, ErrorKind, Output, State, Value};
 use minijinja_contrib::pycompat;
 
 fn invalid(message: String) -> Error {
@@ -201,6 +201,16 @@ fn float_repr(x: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
+/// `{{ value }}`: as minijinja prints it, but floats as Python does. Floats inside printed containers keep Rust's form.
+pub fn print(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    match f64::try_from(value.clone()) {
+        Ok(x) if x.is_finite() && value.kind() == ValueKind::Number && !value.is_integer() => {
+            out.write_str(&float_repr(x)).map_err(Error::from)
+        }
+        _ => escape_formatter(out, state, value),
+    }
+}
+
 /// `str.isspace` of Python: Unicode white space and the four information separators.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
@@ -255,10 +265,10 @@ fn string_method(text: &str, method: &str, args: &[Value]) -> Option<Result<Valu
             "isspace" if args.is_empty() => Value::from(!text.is_empty() && text.chars().all(is_space)),
             "split" if args.is_empty() => text.split(is_space).filter(|part| !part.is_empty()).collect(),
             "split" => {
-                let (separator, _limit, kwargs): (Option<&str>, Option<i64>, Kwargs) = from_args(args)?;
+                let (separator, limit, kwargs): (Option<&str>, Option<i64>, Kwargs) = from_args(args)?;
                 nonempty(separator.unwrap_or(" "))?;
-                let Some(limit) = kwargs.get::<Option<i64>>("maxsplit")? else { return Ok(None) };
-                return pieces_left(text, separator, limit).map(Some);
+                let limit = limit.or(kwargs.get("maxsplit")?).unwrap_or(-1);
+                return pieces_left(text, separator.or(kwargs.get("sep")?), limit).map(Some);
             }
             "splitlines" => {
                 let (keep_ends, kwargs): (Option<bool>, Kwargs) = from_args(args)?;
