@@ -1,5 +1,5 @@
-// Model: weights of one checkpoint, laid out for this machine, and its forward pass. Knows nothing of requests or
-// sampling. One caller at a time (it owns a thread pool and workspaces).
+// Model: weights of one checkpoint, laid out for this machine, and its forward pass. Knows nothing of
+// requests or sampling. One caller at a time (it owns a thread pool and workspaces).
 //
 //   auto model = TRY(Model::load(options));
 //   KvCache cache = TRY(model->make_cache(pages));
@@ -49,9 +49,9 @@ class Model {
   virtual size_t page_bytes(int32_t page_size) const = 0;
   virtual Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const = 0;
 
-  /// One pass over all chunks: writes their keys and values into their pages, and the logits asked for into `logits`,
-  /// F32 [rows asked for, vocab], in chunk order. kInvalidArgument naming an id outside the vocabulary. A row depends
-  /// only on its own sequence.
+  /// One pass over all chunks: writes their keys and values into their pages, and the logits asked for into
+  /// `logits`, F32 [rows asked for, vocab], in chunk order. kInvalidArgument naming an id outside the
+  /// vocabulary. A row depends only on its own sequence.
   virtual Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) = 0;
 };
 

@@ -1,0 +1,237 @@
+// The Model of every Llama-shaped decoder: what differs between architectures is in ModelConfig.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "formats/hf/model_dir.h"
+#include "kernels/rmsnorm/rmsnorm.h"
+#include "models/architecture.h"
+#include "models/blocks/attention_block.h"
+#include "models/blocks/mlp_block.h"
+#include "models/blocks/moe_block.h"
+#include "models/decoder_weights.h"
+#include "models/model.h"
+#include "ops/parallel_rows.h"
+
+namespace tessera::models {
+namespace {
+
+class DecoderModel final : public Model {
+ public:
+  DecoderModel(ModelConfig config, ops::FloatKind kind, int threads)
+      : config_(std::move(config)),
+        kind_(kind),
+        pool_(threads),
+        rope_(config_.rope, config_.head_dim, config_.max_position) {}
+
+  Status load(const formats::TensorSource& source, const formats::WeightReader& reader);
+
+  const ModelConfig& config() const override { return config_; }
+  const LoadReport& report() const override { return report_; }
+  size_t page_bytes(int32_t page_size) const override { return cache_shape(page_size, 1).page_bytes(); }
+  Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const override {
+    return cache::KvCache::allocate(cache_shape(page_size, page_count));
+  }
+  Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) override;
+
+ private:
+  cache::KvCacheShape cache_shape(int32_t page_size, int32_t pages) const;
+  Status gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache);
+  void run_layers(const Step& step, MatrixView<float> hidden);
+  void norm(MatrixView<const float> x, const std::vector<float>& weight, MatrixView<float> y);
+  void add_norm(MatrixView<float> hidden, MatrixView<const float> delta, const std::vector<float>& weight,
+                MatrixView<float> y);
+  void run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden, MatrixView<float> logits);
+
+  ModelConfig config_;
+  ops::FloatKind kind_;
+  ThreadPool pool_;
+  RopeTable rope_;
+  DecoderWeights weights_;
+  LoadReport report_;
+
+  // Of the step under way.
+  std::vector<int32_t> ids_, positions_;
+  std::vector<RowSpan> spans_;
+  Workspace hidden_, normed_, delta_, head_rows_;
+  AttentionBlock attention_;
+  MlpBlock mlp_;
+  MoeBlock moe_;
+  ops::LinearInput head_input_;
+};
+
+std::string describe_schemes(const LoadReport& report) {
+  std::string text;
+  for (const auto& [name, use] : report.schemes)
+    text += (text.empty() ? "" : "+") + name;
+  return text;
+}
+
+Status DecoderModel::load(const formats::TensorSource& source, const formats::WeightReader& reader) {
+  const auto begin = std::chrono::steady_clock::now();
+  Parameters parameters = declare(config_, weights_);
+  TRY_STATUS(parameters.load(source, reader, kind_, pool_, report_));
+  if (config_.tied_embeddings) weights_.embedding = ops::Embedding::tied(weights_.head);
+  report_.architecture = config_.architecture;
+  report_.format = reader.format_name();
+  report_.scheme = describe_schemes(report_);
+  report_.bytes_per_token = bytes_per_token(config_, weights_);
+  report_.threads = pool_.size();
+  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return {};
+}
+
+cache::KvCacheShape DecoderModel::cache_shape(int32_t page_size, int32_t pages) const {
+  const auto type = kind_ == ops::FloatKind::kF32 ? kernels::CacheType::kF32 : kernels::CacheType::kBf16;
+  return {.layers = config_.layers,
+          .pages = pages,
+          .page_size = page_size,
+          .kv_heads = config_.kv_heads,
+          .head_dim = config_.head_dim,
+          .type = type};
+}
+
+Status DecoderModel::gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache) {
+  ids_.clear();
+  positions_.clear();
+  spans_.clear();
+  for (const Chunk& chunk : chunks) {
+    const auto rows = static_cast<int32_t>(chunk.ids.size());
+    const int32_t end = chunk.start + rows;
+    if (end > config_.max_position) {
+      return invalid_argument("position {}, expected below max_position_embeddings={}", end - 1,
+                              config_.max_position);
+    }
+    CHECK(static_cast<int64_t>(chunk.pages.size()) * cache.shape().page_size >= end, "{} pages for {} tokens",
+          chunk.pages.size(), end);
+    spans_.push_back({.first = static_cast<int64_t>(ids_.size()),
+                      .rows = rows,
+                      .start = chunk.start,
+                      .pages = chunk.pages});
+    for (int32_t i = 0; i < rows; ++i) {
+      const int32_t id = chunk.ids[static_cast<size_t>(i)];
+      if (id < 0 || id >= config_.vocab) {
+        return invalid_argument("token id {}, expected 0 to {}", id, config_.vocab - 1);
+      }
+      ids_.push_back(id);
+      positions_.push_back(chunk.start + i);
+    }
+  }
+  return {};
+}
+
+void DecoderModel::norm(MatrixView<const float> x, const std::vector<float>& weight, MatrixView<float> y) {
+  ops::parallel_rows(pool_, x.rows, x.cols, [&](int64_t begin, int64_t end) {
+    kernels::rmsnorm({.x = x.row(begin),
+                      .x_stride = x.stride,
+                      .w = weight.data(),
+                      .eps = config_.norm_eps,
+                      .y = y.row(begin),
+                      .y_stride = y.stride,
+                      .rows = end - begin,
+                      .cols = x.cols});
+  });
+}
+
+void DecoderModel::add_norm(MatrixView<float> hidden, MatrixView<const float> delta,
+                            const std::vector<float>& weight, MatrixView<float> y) {
+  ops::parallel_rows(pool_, hidden.rows, hidden.cols, [&](int64_t begin, int64_t end) {
+    kernels::add_rmsnorm({.h = hidden.row(begin),
+                          .h_stride = hidden.stride,
+                          .delta = delta.row(begin),
+                          .delta_stride = delta.stride,
+                          .w = weight.data(),
+                          .eps = config_.norm_eps,
+                          .y = y.row(begin),
+                          .y_stride = y.stride,
+                          .rows = end - begin,
+                          .cols = hidden.cols});
+  });
+}
+
+/// `hidden` comes in as embeddings; leaves in normed_ the final norm of the last layer's output.
+void DecoderModel::run_layers(const Step& step, MatrixView<float> hidden) {
+  const auto normed = normed_.matrix(step.rows(), config_.hidden);
+  const auto delta = delta_.matrix(step.rows(), config_.hidden);
+  norm(hidden, weights_.layers.front().attention_norm, normed);
+  for (size_t index = 0; index < weights_.layers.size(); ++index) {
+    const LayerWeights& layer = weights_.layers[index];
+    attention_.forward(step, static_cast<int32_t>(index), layer.attention, normed, delta);
+    add_norm(hidden, delta, layer.mlp_norm, normed);
+    if (layer.moe.experts.empty()) {
+      mlp_.forward(layer.mlp, normed, delta, pool_);
+    } else {
+      moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
+    }
+    const bool last = index + 1 == weights_.layers.size();
+    add_norm(hidden, delta, last ? weights_.final_norm : weights_.layers[index + 1].attention_norm, normed);
+  }
+}
+
+/// Logits of the rows asked for. Their rows are gathered first: most rows of a prompt need none.
+void DecoderModel::run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden,
+                            MatrixView<float> logits) {
+  if (logits.rows == 0) return;
+  const auto rows = head_rows_.matrix(logits.rows, config_.hidden);
+  int64_t next = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const RowSpan& span = spans_[i];
+    const int64_t wanted = chunks[i].logits == Chunk::Logits::kNone   ? 0
+                           : chunks[i].logits == Chunk::Logits::kLast ? 1
+                                                                      : span.rows;
+    for (int64_t row = span.first + span.rows - wanted; row < span.first + span.rows; ++row)
+      std::memcpy(rows.row(next++), hidden.row(row), static_cast<size_t>(config_.hidden) * sizeof(float));
+  }
+  CHECK(next == logits.rows, "{} rows want logits, room for {}", next, logits.rows);
+  head_input_.reset(rows);
+  const std::array<ops::LinearCall, 1> head{{{&weights_.head, logits}}};
+  ops::run_linears(head_input_, head, pool_);
+}
+
+Status DecoderModel::forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) {
+  TRY_STATUS(gather_rows(chunks, cache));
+  if (ids_.empty()) return {};
+  const auto rows = static_cast<int64_t>(ids_.size());
+  const auto hidden = hidden_.matrix(rows, config_.hidden);
+  weights_.embedding.lookup(ids_, hidden);
+  const Step step{.config = config_,
+                  .rope = rope_,
+                  .cache = cache,
+                  .pool = pool_,
+                  .spans = spans_,
+                  .positions = positions_};
+  run_layers(step, hidden);
+  run_head(chunks, normed_.matrix(rows, config_.hidden), logits);
+  return {};
+}
+
+Result<ops::FloatKind> parse_float_kind(const std::string& dtype) {
+  if (dtype == "auto" || dtype == "bfloat16") return ops::FloatKind::kBf16;
+  if (dtype == "float32" || dtype == "float") return ops::FloatKind::kF32;
+  return unsupported("--dtype {}: expected auto, bfloat16 or float32", dtype);
+}
+
+Status check_quantization(const std::string& wanted, std::string_view found) {
+  if (wanted.empty() || wanted == found) return {};
+  return invalid_argument("--quantization {}: the checkpoint's format is {}", wanted, found);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
+  const ops::FloatKind kind = TRY(parse_float_kind(options.dtype));
+  const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));
+  ModelConfig config = TRY(parse_model_config(directory.config));
+  const auto source = TRY(formats::open_safetensors_dir(options.model_path));
+  const auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
+  TRY_STATUS(check_quantization(options.quantization, reader->format_name()));
+  const int threads = options.threads > 0 ? options.threads : default_thread_count();
+  auto model = std::make_unique<DecoderModel>(std::move(config), kind, threads);
+  TRY_STATUS(model->load(*source, *reader));
+  return std::unique_ptr<Model>(std::move(model));
+}
+
+}  // namespace tessera::models

@@ -1,0 +1,53 @@
+// DecoderWeights: the parameters of a Llama-shaped decoder, by layer, and their names in Hugging Face
+// checkpoints.
+#pragma once
+
+#include <vector>
+
+#include "models/loader/parameters.h"
+#include "models/model_config.h"
+#include "ops/embedding.h"
+#include "ops/linear.h"
+
+namespace tessera::models {
+
+struct AttentionWeights {
+  ops::Linear q, k, v, o;
+  std::vector<float> q_norm, k_norm;  // [head_dim] or empty
+};
+
+struct MlpWeights {
+  ops::Linear gate, up, down;
+};
+
+struct MoeWeights {
+  ops::Linear router;               // [experts, hidden]
+  std::vector<MlpWeights> experts;  // empty: the layer has a plain MLP
+};
+
+struct LayerWeights {
+  std::vector<float> attention_norm, mlp_norm;  // [hidden]
+  AttentionWeights attention;
+  MlpWeights mlp;
+  MoeWeights moe;
+};
+
+struct DecoderWeights {
+  ops::Embedding embedding;
+  std::vector<LayerWeights> layers;
+  std::vector<float> final_norm;
+  ops::Linear head;  // [vocab, hidden]
+
+  DecoderWeights() = default;
+  // Parameters and a tied embedding point into it.
+  DecoderWeights(const DecoderWeights&) = delete;
+  DecoderWeights& operator=(const DecoderWeights&) = delete;
+};
+
+/// Sizes `weights` and declares every parameter of `config`.
+Parameters declare(const ModelConfig& config, DecoderWeights& weights);
+
+/// Bytes of weights that decoding one token reads: all linears but the experts that are not chosen.
+int64_t bytes_per_token(const ModelConfig& config, const DecoderWeights& weights);
+
+}  // namespace tessera::models

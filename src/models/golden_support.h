@@ -1,0 +1,39 @@
+// Helpers of the golden tests: reading goldens, running a model over pages in a shuffled order, comparing
+// logits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "models/model.h"
+
+namespace tessera::models {
+
+struct Sequence {
+  std::vector<int32_t> ids;
+  std::vector<float> logits;  // [ids, vocab]
+};
+
+std::string golden_dir(const std::string& name);
+std::vector<Sequence> golden_sequences(const std::string& name);
+
+/// Logits [ids, vocab] of one sequence, in one step.
+std::vector<float> run_alone(Model& model, const std::vector<int32_t>& ids);
+/// The same in steps of at most `chunk` tokens.
+std::vector<float> run_in_chunks(Model& model, const std::vector<int32_t>& ids, int32_t chunk);
+/// All sequences in one step.
+std::vector<std::vector<float>> run_together(Model& model, const std::vector<Sequence>& sequences);
+
+struct Difference {
+  double max_relative = 0;  // max |a - b| / max |b|
+};
+Difference compare(const std::vector<float>& logits, const std::vector<float>& golden);
+
+struct Closeness {
+  double kl_sum = 0;         // KL(golden || ours), summed over rows
+  double top1_agreeing = 0;  // rows
+};
+Closeness compare_rows(const std::vector<float>& logits, const std::vector<float>& golden, size_t rows);
+
+}  // namespace tessera::models

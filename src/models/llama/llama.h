@@ -1,0 +1,8 @@
+// LlamaForCausalLM.
+#pragma once
+
+#include "models/architecture.h"
+
+namespace tessera::models {
+extern const Architecture kLlama;
+}

@@ -1,0 +1,143 @@
+#include "models/loader/parameters.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "base/progress.h"
+#include "quant/integer_codes.h"
+
+namespace tessera::models {
+namespace {
+
+// A wrong config can misfit thousands of tensors; the first ones tell the story.
+constexpr size_t kShownMisfits = 20;
+
+Status misfits_to_status(const std::vector<std::string>& misfits) {
+  if (misfits.empty()) return {};
+  const size_t shown = std::min(misfits.size(), kShownMisfits);
+  const auto first =
+      std::vector<std::string>(misfits.begin(), misfits.begin() + static_cast<ptrdiff_t>(shown));
+  const std::string more = misfits.size() > shown ? fmt::format("; and {} more", misfits.size() - shown) : "";
+  return data_corrupt("the checkpoint does not fit its config.json: {}{}", fmt::join(first, "; "), more);
+}
+
+/// Tensors that checkpoints carry and no engine reads: old exports stored the rotary frequencies.
+bool is_known_extra(std::string_view name) {
+  return name.ends_with(".rotary_emb.inv_freq");
+}
+
+Status check_vector(const formats::TensorSource& source, const std::string& name, int64_t size) {
+  const formats::TensorInfo* info = source.find(name);
+  if (info == nullptr) return not_found("{}: not in the checkpoint, expected a vector of {}", name, size);
+  if (!is_float(info->dtype) || info->dtype == DType::kF64 || info->shape != Shape{size}) {
+    return data_corrupt("{}: {} {}, expected floats [{}]", name, dtype_name(info->dtype),
+                        info->shape.to_string(), size);
+  }
+  return {};
+}
+
+}  // namespace
+
+void Parameters::linear(ops::Linear& into, std::string name, int64_t out, int64_t in, Bias bias) {
+  parameters_.push_back({&into, std::move(name), out, in, bias, formats::ModuleKind::kLinear});
+}
+
+void Parameters::embedding(ops::Embedding& into, std::string name, int64_t vocab, int64_t hidden) {
+  parameters_.push_back(
+      {&into, std::move(name), vocab, hidden, Bias::kNone, formats::ModuleKind::kEmbedding});
+}
+
+void Parameters::tied_head(ops::Linear& into, std::string embedding_name, int64_t vocab, int64_t hidden) {
+  parameters_.push_back(
+      {&into, std::move(embedding_name), vocab, hidden, Bias::kNone, formats::ModuleKind::kEmbedding});
+}
+
+void Parameters::vector(std::vector<float>& into, std::string name, int64_t size) {
+  parameters_.push_back({&into, std::move(name), size, 1, Bias::kNone, formats::ModuleKind::kLinear});
+}
+
+void Parameters::ignore(std::string tensor) {
+  ignored_.push_back(std::move(tensor));
+}
+
+Status Parameters::check_one(const Parameter& parameter, const formats::TensorSource& source,
+                             const formats::WeightReader& reader) const {
+  if (std::holds_alternative<std::vector<float>*>(parameter.into)) {
+    return check_vector(source, parameter.name + ".weight", parameter.out);
+  }
+  const quant::LinearScheme scheme = TRY(reader.scheme(parameter.name, parameter.kind));
+  TRY_STATUS(reader.check(parameter.name, parameter.out, parameter.in));
+  if (parameter.kind == formats::ModuleKind::kEmbedding && !scheme.is_float()) {
+    return unsupported("{}: embedding in scheme {}, expected float weights", parameter.name, scheme.name());
+  }
+  const bool has_bias = source.find(parameter.name + ".bias") != nullptr;
+  if (has_bias != (parameter.bias == Bias::kPresent)) {
+    return data_corrupt("{}.bias: {}", parameter.name,
+                        has_bias ? "in the checkpoint, but the config says that there is none"
+                                 : "not in the checkpoint, but the config says that there is one");
+  }
+  return {};
+}
+
+Status Parameters::check(const formats::TensorSource& source, const formats::WeightReader& reader) const {
+  std::vector<std::string> misfits;
+  std::unordered_set<std::string> read(ignored_.begin(), ignored_.end());
+  for (const Parameter& parameter : parameters_) {
+    if (const auto status = check_one(parameter, source, reader); !status)
+      misfits.push_back(status.error().message());
+    read.insert(parameter.name + ".weight");
+    read.insert(parameter.name + ".bias");
+    if (std::holds_alternative<std::vector<float>*>(parameter.into)) continue;
+    for (auto& name : reader.tensor_names(parameter.name, parameter.kind))
+      read.insert(std::move(name));
+  }
+  for (const formats::TensorInfo& info : source.tensors()) {
+    if (!read.contains(info.name) && !is_known_extra(info.name)) {
+      misfits.push_back(fmt::format("{}: in the checkpoint, but nothing reads it", info.name));
+    }
+  }
+  return misfits_to_status(misfits);
+}
+
+Status Parameters::load_one(const Parameter& parameter, const formats::TensorSource& source,
+                            const formats::WeightReader& reader, ops::FloatKind kind, ThreadPool& pool,
+                            LoadReport& report) {
+  if (auto* const* vector = std::get_if<std::vector<float>*>(&parameter.into)) {
+    const Tensor values = TRY(source.read(parameter.name + ".weight"));
+    (*vector)->resize(static_cast<size_t>(parameter.out));
+    quant::widen(values.dtype(), values.data(), **vector);
+    report.packed_bytes += parameter.out * static_cast<int64_t>(sizeof(float));
+    return {};
+  }
+  quant::LinearData data = TRY(reader.read(parameter.name, parameter.out, parameter.in));
+  if (auto* const* embedding = std::get_if<ops::Embedding*>(&parameter.into)) {
+    **embedding = TRY(ops::Embedding::make(data.values, kind));
+    report.packed_bytes += (*embedding)->bytes();
+    return {};
+  }
+  ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
+  linear = TRY(ops::Linear::pack(std::move(data), kind, pool).context(parameter.name));
+  report.packed_bytes += linear.packed_bytes();
+  if (parameter.kind == formats::ModuleKind::kLinear) {
+    SchemeUse& use = report.schemes[linear.scheme().name()];
+    ++use.linears;
+    use.packed_bytes += linear.packed_bytes();
+  }
+  return {};
+}
+
+Status Parameters::load(const formats::TensorSource& source, const formats::WeightReader& reader,
+                        ops::FloatKind kind, ThreadPool& pool, LoadReport& report) {
+  TRY_STATUS(check(source, reader));
+  Progress progress("loading", parameters_.size());
+  for (const Parameter& parameter : parameters_) {
+    TRY_STATUS(load_one(parameter, source, reader, kind, pool, report));
+    progress.advance(1, parameter.name);
+  }
+  return {};
+}
+
+}  // namespace tessera::models

@@ -1,0 +1,59 @@
+// Parameters: every weight that a model wants, where it is to go, and what shape it must have. Declared once;
+// load() checks all of them against the checkpoint, reports every misfit and every left-over tensor in one
+// error, and only then reads: one tensor at a time, packed into its final place.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "formats/tensor_source.h"
+#include "formats/weight_format.h"
+#include "models/load_report.h"
+#include "ops/embedding.h"
+#include "ops/linear.h"
+
+namespace tessera::models {
+
+class Parameters {
+ public:
+  enum class Bias : bool { kNone, kPresent };
+
+  /// Targets outlive load(). Names are module paths without ".weight".
+  void linear(ops::Linear& into, std::string name, int64_t out, int64_t in, Bias bias = Bias::kNone);
+  void embedding(ops::Embedding& into, std::string name, int64_t vocab, int64_t hidden);
+  /// The embedding's weights as the output head.
+  void tied_head(ops::Linear& into, std::string embedding_name, int64_t vocab, int64_t hidden);
+  void vector(std::vector<float>& into, std::string name, int64_t size);
+  /// A tensor that may be there and is not read, by its full name.
+  void ignore(std::string tensor);
+
+  /// What the checkpoint and these parameters have against each other; ok when nothing.
+  Status check(const formats::TensorSource& source, const formats::WeightReader& reader) const;
+
+  /// check() and then everything is read. Adds to `report`: schemes of linears and packed bytes.
+  Status load(const formats::TensorSource& source, const formats::WeightReader& reader, ops::FloatKind kind,
+              ThreadPool& pool, LoadReport& report);
+
+ private:
+  struct Parameter {
+    std::variant<ops::Linear*, ops::Embedding*, std::vector<float>*> into;
+    std::string name;
+    int64_t out = 0, in = 0;
+    Bias bias = Bias::kNone;
+    formats::ModuleKind kind = formats::ModuleKind::kLinear;
+  };
+  Status check_one(const Parameter& parameter, const formats::TensorSource& source,
+                   const formats::WeightReader& reader) const;
+  Status load_one(const Parameter& parameter, const formats::TensorSource& source,
+                  const formats::WeightReader& reader, ops::FloatKind kind, ThreadPool& pool,
+                  LoadReport& report);
+
+  std::vector<Parameter> parameters_;
+  std::vector<std::string> ignored_;
+};
+
+}  // namespace tessera::models

@@ -1,0 +1,8 @@
+// Qwen3ForCausalLM.
+#pragma once
+
+#include "models/architecture.h"
+
+namespace tessera::models {
+extern const Architecture kQwen3;
+}
