@@ -51,12 +51,12 @@ std::vector<Sequence> golden_sequences(const std::string& name) {
   // The reader opens directories: give it one in which the golden is the model.
   const formats::TestDirectory directory;
   std::filesystem::copy_file(golden_dir(name) + "/golden.safetensors",
-                             directory.path() / "model.safetensors");
-  const auto source = formats::open_safetensors_dir(directory.path().string());
+                             directory.path() + "/model.safetensors");
+  const auto source = formats::open_safetensors_dir(directory.path());
   EXPECT_TRUE(source.has_value()) << (source ? "" : source.error().message());
   std::vector<Sequence> sequences;
   for (int i = 0; source.has_value() && (*source)->find("input_ids_" + std::to_string(i)) != nullptr; ++i) {
-    const auto ids = (*source)->read("input_ids_" + std::to_string(i));
+    const auto ids = (*source)->read(std::string_view("input_ids_" + std::to_string(i)));
     const auto logits = (*source)->read("logits_" + std::to_string(i));
     const auto id_span = ids->as<int64_t>();
     const auto logit_span = logits->as<float>();

@@ -13,7 +13,11 @@ namespace {
 class Golden : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Model> load(const std::string& dtype, int threads = 2) const {
-    auto model = Model::load({.model_path = golden_dir(GetParam()), .dtype = dtype, .threads = threads});
+    LoadOptions options;
+    options.model_path = golden_dir(GetParam());
+    options.dtype = dtype;
+    options.threads = threads;
+    auto model = Model::load(options);
     EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message());
     return model ? std::move(*model) : nullptr;
   }
@@ -64,8 +68,8 @@ TEST_P(Golden, ARowDoesNotDependOnItsNeighbours) {
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
                          testing::Values("llama", "llama-rope3", "llama-sharded", "qwen2", "qwen3",
                                          "qwen3-moe", "qwen3-moe-nonorm"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& tested) {
+                           std::string name = tested.param;
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });
