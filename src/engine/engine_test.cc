@@ -216,7 +216,8 @@ TEST(Engine, DrainWithoutTimeStillWaitsForTheStepUnderWay) {
   gate.reached.get_future().wait();
   std::thread opener([&] { gate.opened.set_value(); });
   engine->drain(0);
-  EXPECT_TRUE(remote.client.aborted(ErrorCode::kUnavailable));
+  // Aborted, or done before the drain began: in any case answered when drain returns.
+  EXPECT_TRUE(remote.client.finish);
   opener.join();
 }
 
