@@ -16,7 +16,9 @@ struct Sequence {
 };
 
 std::string golden_dir(const std::string& name);
-std::vector<Sequence> golden_sequences(const std::string& name);
+std::string quantized_golden_dir(const std::string& name);
+/// Of DIRECTORY/golden.safetensors.
+std::vector<Sequence> golden_sequences(const std::string& directory);
 
 /// Logits [ids, vocab] of one sequence, in one step.
 std::vector<float> run_alone(Model& model, const std::vector<int32_t>& ids);

@@ -47,12 +47,15 @@ std::string golden_dir(const std::string& name) {
   return std::string(TESSERA_SOURCE_DIR) + "/tests/golden/models/" + name;
 }
 
-std::vector<Sequence> golden_sequences(const std::string& name) {
+std::string quantized_golden_dir(const std::string& name) {
+  return std::string(TESSERA_SOURCE_DIR) + "/tests/golden/quant_models/" + name;
+}
+
+std::vector<Sequence> golden_sequences(const std::string& golden) {
   // The reader opens directories: give it one in which the golden is the model.
-  const formats::TestDirectory directory;
-  std::filesystem::copy_file(golden_dir(name) + "/golden.safetensors",
-                             directory.path() + "/model.safetensors");
-  const auto source = formats::open_safetensors_dir(directory.path());
+  const formats::TestDirectory copy;
+  std::filesystem::copy_file(golden + "/golden.safetensors", copy.path() + "/model.safetensors");
+  const auto source = formats::open_safetensors_dir(copy.path());
   EXPECT_TRUE(source.has_value()) << (source ? "" : source.error().message());
   std::vector<Sequence> sequences;
   for (int i = 0; source.has_value() && (*source)->find("input_ids_" + std::to_string(i)) != nullptr; ++i) {
@@ -62,7 +65,7 @@ std::vector<Sequence> golden_sequences(const std::string& name) {
     const auto logit_span = logits->as<float>();
     sequences.push_back({{id_span.begin(), id_span.end()}, {logit_span.begin(), logit_span.end()}});
   }
-  EXPECT_EQ(sequences.size(), 3U) << name;
+  EXPECT_EQ(sequences.size(), 3U) << golden;
   return sequences;
 }
 

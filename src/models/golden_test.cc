@@ -26,7 +26,7 @@ class Golden : public testing::TestWithParam<std::string> {
 TEST_P(Golden, Float32LogitsEqualTransformers) {
   const auto model = load("float32");
   ASSERT_NE(model, nullptr);
-  for (const Sequence& golden : golden_sequences(GetParam())) {
+  for (const Sequence& golden : golden_sequences(golden_dir(GetParam()))) {
     const auto logits = run_alone(*model, golden.ids);
     const Difference difference = compare(logits, golden.logits);
     EXPECT_LE(difference.max_relative, 1e-4) << golden.ids.size() << " tokens";
@@ -37,7 +37,7 @@ TEST_P(Golden, Bfloat16IsClose) {
   const auto model = load("bfloat16");
   ASSERT_NE(model, nullptr);
   double kl = 0, rows = 0, agreeing = 0;
-  for (const Sequence& golden : golden_sequences(GetParam())) {
+  for (const Sequence& golden : golden_sequences(golden_dir(GetParam()))) {
     const auto logits = run_alone(*model, golden.ids);
     const Closeness closeness = compare_rows(logits, golden.logits, golden.ids.size());
     kl += closeness.kl_sum;
@@ -52,7 +52,7 @@ TEST_P(Golden, ARowDoesNotDependOnItsNeighbours) {
   for (const std::string dtype : {"float32", "bfloat16"}) {
     const auto model = load(dtype);
     ASSERT_NE(model, nullptr);
-    const auto goldens = golden_sequences(GetParam());
+    const auto goldens = golden_sequences(golden_dir(GetParam()));
     const auto together = run_together(*model, goldens);
     const auto one_thread = load(dtype, 1);
     for (size_t i = 0; i < goldens.size(); ++i) {

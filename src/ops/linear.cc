@@ -27,22 +27,6 @@ void for_panels(int64_t out, ThreadPool& pool, const Body& body) {
   });
 }
 
-Status check_integer(const quant::LinearData& data) {
-  const auto& weight = data.scheme.weight;
-  if (!weight.symmetric) {
-    return unsupported("scheme {}: zero points, expected symmetric weights", data.scheme.name());
-  }
-  if (data.in > kernels::kMaxGemmS8K) {
-    return unsupported("scheme {}: {} inputs, expected at most {}", data.scheme.name(), data.in,
-                       kernels::kMaxGemmS8K);
-  }
-  if (weight.group_size % kernels::kSumBlock != 0) {
-    return unsupported("scheme {}: groups of {}, expected a multiple of {}", data.scheme.name(),
-                       weight.group_size, kernels::kSumBlock);
-  }
-  return {};
-}
-
 void pack_panel_f32(const Tensor& values, int64_t first, int64_t rows, int64_t in, float* panel) {
   const int64_t at = first * in;
   if (values.dtype() == DType::kF32) {
@@ -87,8 +71,24 @@ Result<Linear> Linear::pack(quant::LinearData data, FloatKind kind, ThreadPool& 
   return linear;
 }
 
+Status Linear::check(const quant::LinearScheme& scheme, int64_t in) {
+  // Float weights, and integer ones that are dequantized, run in any shape.
+  if (scheme.is_float() || scheme.activation.bits == 16) return {};
+  const auto& weight = scheme.weight;
+  if (!weight.symmetric)
+    return unsupported("scheme {}: zero points, expected symmetric weights", scheme.name());
+  if (in > kernels::kMaxGemmS8K) {
+    return unsupported("scheme {}: {} inputs, expected at most {}", scheme.name(), in, kernels::kMaxGemmS8K);
+  }
+  if (weight.group_size % kernels::kSumBlock != 0) {
+    return unsupported("scheme {}: groups of {}, expected a multiple of {}", scheme.name(), weight.group_size,
+                       kernels::kSumBlock);
+  }
+  return {};
+}
+
 Status Linear::pack_integer(const quant::LinearData& data, ThreadPool& pool) {
-  TRY_STATUS(check_integer(data));
+  TRY_STATUS(check(data.scheme, data.in));
   storage_ = Storage::kInteger;
   const int bits = data.scheme.weight.bits;
   const int64_t panel_bytes = kernels::packed_s8_panel_bytes(in_, bits);

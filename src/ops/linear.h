@@ -31,6 +31,10 @@ class Linear {
   /// yet). kUnsupported for what no kernel runs, naming it; kResourceExhausted.
   static Result<Linear> pack(quant::LinearData data, FloatKind kind, ThreadPool& pool);
 
+  /// Whether a kernel runs weights of `in` columns in this scheme; kUnsupported says what is missing. Before
+  /// any read.
+  static Status check(const quant::LinearScheme& scheme, int64_t in);
+
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
   const quant::LinearScheme& scheme() const { return scheme_; }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/progress.h"
+#include "formats/float_weights.h"
 #include "quant/integer_codes.h"
 
 namespace tessera::models {
@@ -68,11 +69,13 @@ Status Parameters::check_one(const Parameter& parameter, const formats::TensorSo
   if (std::holds_alternative<std::vector<float>*>(parameter.into)) {
     return check_vector(source, parameter.name + ".weight", parameter.out);
   }
+  if (parameter.kind == formats::ModuleKind::kEmbedding) {
+    return formats::misfits_to_status(
+        parameter.name, formats::float_linear_misfits(source, parameter.name, parameter.out, parameter.in));
+  }
   const quant::LinearScheme scheme = TRY(reader.scheme(parameter.name, parameter.kind));
   TRY_STATUS(reader.check(parameter.name, parameter.out, parameter.in));
-  if (parameter.kind == formats::ModuleKind::kEmbedding && !scheme.is_float()) {
-    return unsupported("{}: embedding in scheme {}, expected float weights", parameter.name, scheme.name());
-  }
+  TRY_STATUS(ops::Linear::check(scheme, parameter.in).context(parameter.name));
   const bool has_bias = source.find(parameter.name + ".bias") != nullptr;
   if (has_bias != (parameter.bias == Bias::kPresent)) {
     return data_corrupt("{}.bias: {}", parameter.name,
@@ -112,7 +115,11 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
     report.packed_bytes += parameter.out * static_cast<int64_t>(sizeof(float));
     return {};
   }
-  quant::LinearData data = TRY(reader.read(parameter.name, parameter.out, parameter.in));
+  // Embeddings are float (check_one): class targets of a quantization config are about linears.
+  const bool is_linear = parameter.kind == formats::ModuleKind::kLinear;
+  quant::LinearData data =
+      TRY(is_linear ? reader.read(parameter.name, parameter.out, parameter.in)
+                    : formats::read_float_linear(source, parameter.name, parameter.out, parameter.in));
   if (auto* const* embedding = std::get_if<ops::Embedding*>(&parameter.into)) {
     **embedding = TRY(ops::Embedding::make(data.values, kind));
     report.packed_bytes += (*embedding)->bytes();
@@ -121,7 +128,7 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
   ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
   linear = TRY(ops::Linear::pack(std::move(data), kind, pool).context(parameter.name));
   report.packed_bytes += linear.packed_bytes();
-  if (parameter.kind == formats::ModuleKind::kLinear) {
+  if (is_linear) {
     SchemeUse& use = report.schemes[linear.scheme().name()];
     ++use.linears;
     use.packed_bytes += linear.packed_bytes();
