@@ -40,11 +40,16 @@ std::string IncrementalDetokenizer::push(int32_t id) {
   if (!shows(id)) return {};
   window_.push_back(id);
   const std::string text = decode(0, window_.size());
-  if (text.size() > context_text_.size() && !text.ends_with(kReplacement)) {
+  // Byte fallback writes U+FFFD for each byte of an incomplete run: a text that shrinks is whole, and its
+  // U+FFFD is meant.
+  const bool whole = !text.ends_with(kReplacement) || text.size() < window_bytes_;
+  window_bytes_ = text.size();
+  if (whole && text.size() > context_text_.size()) {
     std::string released = beyond_context(text);
     window_.erase(window_.begin(), window_.begin() + static_cast<ptrdiff_t>(context_tokens_));
     context_tokens_ = window_.size();
     context_text_ = decode(0, window_.size());
+    window_bytes_ = context_text_.size();
     return released;
   }
   if (window_.size() - context_tokens_ < kMaxPendingTokens) return {};
@@ -61,6 +66,7 @@ std::string IncrementalDetokenizer::release_front(const std::string& window_text
     window_.erase(window_.begin(), window_.begin() + static_cast<ptrdiff_t>(cut));
     context_tokens_ = 0;
     context_text_.clear();
+    window_bytes_ = window_text.size() - front.size();
     return released;
   }
   return window_.size() < kMaxWindowTokens ? std::string() : finish();
@@ -71,6 +77,7 @@ std::string IncrementalDetokenizer::finish() {
   window_.clear();
   context_tokens_ = 0;
   context_text_.clear();
+  window_bytes_ = 0;
   return released;
 }
 

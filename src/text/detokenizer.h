@@ -40,6 +40,7 @@ class IncrementalDetokenizer {
   size_t context_tokens_ =
       0;  // leading tokens of window_ whose text is out: decoders treat a first token specially
   std::string context_text_;  // decode of just those
+  size_t window_bytes_ = 0;   // of the window's text
 };
 
 }  // namespace tessera::text

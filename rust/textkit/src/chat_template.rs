@@ -8,10 +8,14 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use crate::border::{report, text, Bytes, Failure, Status};
+use crate::border::{catch, report, text, Bytes, Failure, Status};
 use crate::python;
 
-const MAX_SOURCE_BYTES: usize = 1 << 20;
+/// The largest templates in use take about 30 KB.
+const MAX_SOURCE_BYTES: usize = 256 << 10;
+/// The compiler recurses into chains like `1+1+1+...`, which its own limit on nesting does not count. Only touched pages cost
+/// memory; the worst chain that fits into a source touches 120 MB.
+const COMPILER_STACK_BYTES: usize = 512 << 20;
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
 /// One unit pays for one step or for 64 bytes of data. A chat of 1,000 messages through Qwen3's template takes about 50,000.
 const BASE_FUEL: u64 = 10_000_000;
@@ -106,6 +110,18 @@ impl ChatTemplate {
         Ok(ChatTemplate { environment })
     }
 
+    fn compile_on_large_stack(source: &str) -> Result<Self, Failure> {
+        let no_thread = |e: io::Error| Failure { status: Status::Panic, message: format!("no thread for the compiler: {e}") };
+        std::thread::scope(|scope| {
+            std::thread::Builder::new()
+                .stack_size(COMPILER_STACK_BYTES)
+                .spawn_scoped(scope, || catch(|| Self::compile(source)))
+                .map_err(no_thread)?
+                .join()
+                .unwrap_or_else(|_| Err(Failure { status: Status::Panic, message: "the compiler's thread failed".into() }))
+        })
+    }
+
     fn render(&self, context_json: &str) -> Result<Vec<u8>, Failure> {
         let context: serde_json::Value =
             serde_json::from_str(context_json).map_err(|e| Failure::invalid(format!("{NAME}: variables: {e}")))?;
@@ -174,7 +190,7 @@ pub unsafe extern "C" fn tk_template_new(
     error: *mut Bytes,
 ) -> Status {
     report(error, || {
-        let template = ChatTemplate::compile(text(NAME, source, source_size)?)?;
+        let template = ChatTemplate::compile_on_large_stack(text(NAME, source, source_size)?)?;
         out.write(Box::into_raw(Box::new(template)));
         Ok(())
     })
