@@ -9,8 +9,8 @@
 namespace tessera::server {
 namespace {
 
-constexpr size_t kWords = size_t{32} << 20;  // 256 MiB
-constexpr int kRounds = 5;
+constexpr size_t kWords = size_t{16} << 20;  // 128 MiB
+constexpr int kRounds = 4;
 
 // Eight sums, so that the additions do not wait for each other.
 uint64_t sum(const uint64_t* words, size_t count) {
