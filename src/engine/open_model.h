@@ -1,4 +1,5 @@
-// A model directory made ready to answer: weights behind an Executor, tokenizer, chat template, end-of-sequence ids.
+// A model directory made ready to answer: weights behind an Executor, tokenizer, chat template,
+// end-of-sequence ids.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,35 @@
+#include "cli/model_options.h"
+
+#include <charconv>
+
+namespace tessera::cli {
+
+void add_model_options(CLI::App& command, models::LoadOptions& options) {
+  command.add_option("--model-path,--model", options.model_path, "directory of the model")->required();
+  command.add_option("--dtype", options.dtype, "of float weights and the KV cache")
+      ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
+      ->capture_default_str();
+  command.add_option(
+      "--quantization", options.quantization,
+      "insist on a format (compressed-tensors) or a scheme (default: what the checkpoint says)");
+  command.add_option("--threads", options.threads, "worker threads (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+}
+
+Result<std::vector<int32_t>> parse_token_ids(std::string_view option, std::string_view text) {
+  std::vector<int32_t> ids;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = text.substr(begin, end - begin);
+    int32_t id = 0;
+    const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), id);
+    if (error != std::errc() || stop != part.data() + part.size() || id < 0) {
+      return invalid_argument("{}: \"{:.40}\" is not a token id, expected numbers like 1,2,3", option, part);
+    }
+    ids.push_back(id);
+    begin = end + 1;
+  }
+  return ids;
+}
+
+}  // namespace tessera::cli

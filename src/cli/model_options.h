@@ -1,0 +1,21 @@
+// The options that every command with a model has: --model-path, --dtype, --quantization, --threads; and
+// token ids as an option's text.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "models/model.h"
+
+namespace tessera::cli {
+
+/// Adds them to `command`; values land in `options`, which outlives the parse.
+void add_model_options(CLI::App& command, models::LoadOptions& options);
+
+/// "1,2,3". `option` names the text in the message, as does the part that is no id.
+Result<std::vector<int32_t>> parse_token_ids(std::string_view option, std::string_view text);
+
+}  // namespace tessera::cli
