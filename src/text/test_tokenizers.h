@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/check.h"
 #include "text/tokenizer.h"
 
 namespace tessera::text {
@@ -109,8 +110,7 @@ inline nlohmann::json byte_fallback_json() {
 
 inline Tokenizer make_tokenizer(const nlohmann::json& json) {
   auto tokenizer = Tokenizer::from_json(json.dump());
-  if (!tokenizer)
-    throw std::runtime_error(tokenizer.error().message());  // the test's own data: gtest reports it
+  CHECK(tokenizer.has_value(), "{}", tokenizer.error().message());
   return std::move(*tokenizer);
 }
 

@@ -12,7 +12,7 @@ using Json = nlohmann::json;
 
 // Llama 3's lists 256 reserved tokens in 50 KB; templates take up to 20 KB.
 constexpr uint64_t kMaxConfigBytes = uint64_t{16} << 20;
-constexpr uint64_t kMaxTemplateBytes = uint64_t{1} << 20;
+constexpr uint64_t kMaxTemplateBytes = uint64_t{128} << 10;
 
 // "<s>", {"content": "<s>", ...} or null.
 Status read_token(const Json& config, const char* key, std::optional<std::string>& out) {

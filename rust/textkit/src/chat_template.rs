@@ -10,14 +10,15 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use crate::border::{catch, report, text, Bytes, Failure, Status};
 use crate::python;
+use crate::source;
 
-/// The largest templates in use take about 30 KB.
-const MAX_SOURCE_BYTES: usize = 256 << 10;
+/// Templates of models take 1 to 30 KB. The compiler's time for one long chain of `~` grows with its square (9 s for 80 KB).
+const MAX_SOURCE_BYTES: usize = 128 << 10;
 /// The compiler recurses into chains like `1+1+1+...`, which its own limit on nesting does not count. Only touched pages cost
-/// memory; the worst chain that fits into a source touches 120 MB.
+/// memory; the worst chain found, 256 KiB of `-`, touches 126 MB.
 const COMPILER_STACK_BYTES: usize = 512 << 20;
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
-/// One unit pays for one step or for 64 bytes of data. A chat of 1,000 messages through Qwen3's template takes about 50,000.
+/// One unit pays for one step or for 64 bytes of data.
 const BASE_FUEL: u64 = 10_000_000;
 const FUEL_PER_CONTEXT_BYTE: u64 = 4;
 
@@ -38,26 +39,6 @@ fn describe(error: &Error) -> Failure {
         source = cause.source();
     }
     Failure::invalid(message)
-}
-
-/// transformers' `{% generation %}` marks what the assistant said, for training. Here it is only a scope of its own.
-fn without_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let Some(end) = rest[start..].find("%}").map(|n| start + n + 2) else { break };
-        let tag = &rest[start..end];
-        let word = tag[2..tag.len() - 2].trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
-        out.push_str(&rest[..start]);
-        match word {
-            "generation" => out.push_str(&tag.replace("generation", "with")),
-            "endgeneration" => out.push_str(&tag.replace("endgeneration", "endwith")),
-            _ => out.push_str(tag),
-        }
-        rest = &rest[end..];
-    }
-    out.push_str(rest);
-    out
 }
 
 fn raise_exception(message: String) -> Result<Value, Error> {
@@ -104,9 +85,10 @@ impl ChatTemplate {
         environment.add_test("sequence", |value: &Value| {
             matches!(value.kind(), ValueKind::Undefined | ValueKind::Seq | ValueKind::Map | ValueKind::String)
         });
+        environment.add_filter(source::SHALLOW_FILTER, python::shallow);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_now);
-        environment.add_template_owned(NAME, without_generation_tags(source)).map_err(|e| describe(&e))?;
+        environment.add_template_owned(NAME, source::prepared(source)).map_err(|e| describe(&e))?;
         Ok(ChatTemplate { environment })
     }
 

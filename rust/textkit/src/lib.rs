@@ -7,4 +7,5 @@ mod border;
 mod chat_template;
 mod grammar;
 mod python;
+mod source;
 mod tokenizer;

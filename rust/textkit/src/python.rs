@@ -31,6 +31,34 @@ pub fn tojson(state: &State, value: &Value, options: Rest<Value>, kwargs: Kwargs
     Ok(writer.out)
 }
 
+/// A value that is nested deeper than this can be kept in no namespace.
+const MAX_KEPT_DEPTH: usize = 64;
+
+/// Gives `value` back, if it is not nested too deep. Namespaces are the one thing that a template can change, so only with
+/// them can it build a value whose printing or comparing would overflow the stack (one that holds itself, for instance).
+pub fn shallow(state: &State, value: Value) -> Result<Value, Error> {
+    check_depth(state, &value, 0)?;
+    Ok(value)
+}
+
+fn check_depth(state: &State, value: &Value, depth: usize) -> Result<(), Error> {
+    state.consume_fuel(1)?;
+    if depth > MAX_KEPT_DEPTH {
+        return Err(invalid(format!("a value nested deeper than {MAX_KEPT_DEPTH} cannot be kept in a namespace")));
+    }
+    // One namespace in another could hold that one in turn; the type is private, so its name must do.
+    if value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace")) {
+        return Err(invalid("a namespace cannot be kept in a namespace".into()));
+    }
+    match value.kind() {
+        ValueKind::Seq => value.try_iter()?.try_for_each(|item| check_depth(state, &item, depth + 1)),
+        ValueKind::Map => {
+            value.try_iter()?.try_for_each(|key| check_depth(state, &value.get_item(&key)?, depth + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Python takes a number of spaces or the indentation itself; None writes everything on one line.
 fn indent_text(indent: Option<Value>) -> Result<Option<String>, Error> {
     let Some(indent) = indent.filter(|v| !v.is_none()) else {
