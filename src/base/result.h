@@ -69,8 +69,9 @@ TESSERA_DEFINE_ERROR(internal_error, ErrorCode::kInternal)
 
 }  // namespace tessera
 
-// GNU statement expressions: g++ 12 has std::expected without and_then. Give a TRY a statement of its own: when it returns,
-// g++ does not destroy temporaries of the same full expression, e.g. the part of {{"a", 1}, {"b", TRY(f())}} built so far.
+// GNU statement expressions: g++ 12 has std::expected without and_then. Give a TRY a statement of its own:
+// when it returns, g++ does not destroy temporaries of the same full expression, e.g. the part of {{"a", 1},
+// {"b", TRY(f())}} built so far.
 #define TRY(expression)                                                  \
   __extension__({                                                        \
     auto try_result_ = (expression);                                     \

@@ -15,7 +15,8 @@
 
 namespace tessera::formats {
 
-/// What kind of module a name belongs to: class targets ("Linear", "Embedding") of a config are matched by it.
+/// What kind of module a name belongs to: class targets ("Linear", "Embedding") of a config are matched by
+/// it.
 enum class ModuleKind { kLinear, kEmbedding };
 
 class WeightReader {
@@ -25,14 +26,16 @@ class WeightReader {
   /// The format's name as --quantization says it: "none", "compressed-tensors", "modelslim".
   virtual std::string_view format_name() const = 0;
 
-  /// Scheme of the module `name` (dotted path, without ".weight"), from the config and then the tensors, which have the
-  /// last word. An error (unsupported or corrupt) names module, scheme and what is supported.
+  /// Scheme of the module `name` (dotted path, without ".weight"), from the config and then the tensors,
+  /// which have the last word. An error (unsupported or corrupt) names module, scheme and what is supported.
   virtual Result<quant::LinearScheme> scheme(std::string_view name, ModuleKind kind) const = 0;
 
-  /// Names of the tensors that read() would read, bias included, so that the loader can tell which are left over.
+  /// Names of the tensors that read() would read, bias included, so that the loader can tell which are left
+  /// over.
   virtual std::vector<std::string> tensor_names(std::string_view name, ModuleKind kind) const = 0;
 
-  /// Checks dtype and shapes of the module's tensors against [out, in] without reading the data. All misfits in one error.
+  /// Checks dtype and shapes of the module's tensors against [out, in] without reading the data. All misfits
+  /// in one error.
   virtual Status check(std::string_view name, int64_t out, int64_t in) const = 0;
 
   /// Reads and decodes. Scales are checked: finite and > 0.
@@ -48,11 +51,13 @@ struct WeightFormat {
                                                 const TensorSource& source);
 };
 
-/// Most specific first; the last ("none": float weights) matches every directory without a quantization_config.
+/// Most specific first; the last ("none": float weights) matches every directory without a
+/// quantization_config.
 std::span<const WeightFormat* const> weight_formats();
 
 /// The reader for a directory; kUnsupported naming quant_method when no format matches.
-Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& config, const std::string& directory,
+Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& config,
+                                                         const std::string& directory,
                                                          const TensorSource& source);
 
 }  // namespace tessera::formats

@@ -1,6 +1,6 @@
-// What a scheme *is*: facts, not an identity. A Linear's scheme says how its weights are stored and how its input is
-// quantized; a checkpoint is a map from linear to scheme, so mixed precision is the normal case. Nothing anywhere
-// switches on a scheme's name: names are only printed and parsed.
+// What a scheme *is*: facts, not an identity. A Linear's scheme says how its weights are stored and how its
+// input is quantized; a checkpoint is a map from linear to scheme, so mixed precision is the normal case.
+// Nothing anywhere switches on a scheme's name: names are only printed and parsed.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,13 @@
 
 namespace tessera::quant {
 
-/// How an activation row becomes integer codes: s = absmax / divisor, q = clamp(round_half_even(x / s), min, max).
-/// The divisor belongs to the format, never to a guess (docs/numerics.md).
+/// How an activation row becomes integer codes: s = absmax / divisor, q = clamp(round_half_even(x / s), min,
+/// max). The divisor belongs to the format, never to a guess (docs/numerics.md).
 enum class ActivationRule : uint8_t {
-  kAbsmax,    // absmax/127 (int8) or absmax/7 (int4), codes within +-127 or +-7: ModelSlim, the NPU operators, vLLM's int8
-  kTwoSided,  // s = max(max/7.49, -min/8.49) (int4), max(max/127.49, -min/128.49) (int8): all 16 or 256 codes are used
+  kAbsmax,  // absmax/127 (int8) or absmax/7 (int4), codes within +-127 or +-7: ModelSlim, the NPU operators,
+            // vLLM's int8
+  kTwoSided,  // s = max(max/7.49, -min/8.49) (int4), max(max/127.49, -min/128.49) (int8): all 16 or 256 codes
+              // are used
 };
 
 struct WeightScheme {
