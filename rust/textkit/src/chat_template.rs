@@ -76,6 +76,8 @@ impl ChatTemplate {
         environment.set_syntax(syntax);
         environment.set_unknown_method_callback(python::unknown_method);
         environment.set_formatter(python::print);
+        // Of no use in a prompt, and its time grows with the cube of the depth.
+        environment.remove_filter("pprint");
         environment.add_filter("tojson", python::tojson);
         environment.add_filter("trim", |text: &str, chars: Option<&str>| match chars {
             Some(chars) => text.trim_matches(|c| chars.contains(c)).to_string(),
