@@ -45,10 +45,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, api::ModelC
     return http::Response{.status = status, .body = api::openai_error(status, message), .headers = {}};
   };
   http.gate = [self = server.get()](const http::Request& request) { return self->gate(request); };
-  server->http_ =
-      TRY(http::Server::start(std::move(http), [self = server.get()](http::Request request, Writer writer) {
-        self->router_->handle(std::move(request), writer);
-      }));
+  server->http_ = TRY(http::Server::start(std::move(http),
+                                          [self = server.get()](http::Request request, const Writer& writer) {
+                                            self->router_->handle(std::move(request), writer);
+                                          }));
   return server;
 }
 
