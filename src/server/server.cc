@@ -20,6 +20,8 @@ constexpr size_t kMaxWaitingJobs = 1024;
 constexpr std::chrono::seconds kOneTokenLimit{20};
 constexpr std::chrono::milliseconds kFlushTime{5000};  // for answers that are complete, but not yet sent
 
+constexpr const char* kShuttingDown = "the server is shutting down";
+
 bool open_path(std::string_view path) {
   return path == "/health" || path == "/health_generate";
 }
@@ -101,6 +103,7 @@ void Server::on_worker(const http::Request& request, const Writer& writer, std::
 
 http::Handler Server::generation(Parse parse) {
   return [this, parse](http::Request request, const Writer& writer) {
+    if (draining_.load()) return writer->send(path_error(503, request.path, kShuttingDown));
     const auto shared = std::make_shared<http::Request>(std::move(request));
     on_worker(*shared, writer, [this, parse, shared, writer] {
       auto call = parse(shared->body, card_, shared->id);
@@ -133,7 +136,7 @@ http::Handler Server::text(std::function<std::string()> body) {
 
 http::Handler Server::health(bool generate) {
   return [this, generate](const http::Request& request, const Writer& writer) {
-    if (draining_.load()) return writer->send(path_error(503, request.path, "the server is shutting down"));
+    if (draining_.load()) return writer->send(path_error(503, request.path, kShuttingDown));
     if (!generate) return writer->send({.body = {}, .headers = {}});
     engine::Request one;
     one.prompt_ids = {0};
