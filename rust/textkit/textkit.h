@@ -62,7 +62,7 @@ bool tk_tokenizer_is_special(const tk_tokenizer* tokenizer, uint32_t id);
 typedef struct tk_template tk_template;
 
 // source: Jinja as transformers understands it (trim_blocks, lstrip_blocks, loop controls, Python's string methods,
-// tojson, raise_exception, strftime_now, {% generation %}). At most 128 KiB.
+// tojson, raise_exception, strftime_now, {% generation %}). At most 64 KiB.
 tk_status tk_template_new(const char* source, size_t source_size, tk_template** out, tk_bytes* error);
 void tk_template_free(tk_template* chat_template);
 

@@ -1,6 +1,7 @@
 // /v1/chat/completions
 #include "api/chat_messages.h"
 #include "api/openai_reply.h"
+#include "api/prompts.h"
 #include "api/sampling_fields.h"
 
 namespace tessera::api {
@@ -89,7 +90,7 @@ Result<std::vector<int32_t>> render(const Fields& fields, const ModelCard& card)
   // Templates refuse what they cannot express (raise_exception): that is about the messages.
   if (!prompt) return invalid_argument("chat template: {}", prompt.error().message());
   // The template writes the special tokens itself.
-  auto ids = card.tokenizer->encode(*prompt, false);
+  auto ids = encode_prompt(*prompt, false, card);
   if (!ids) return invalid_argument("messages: {}", ids.error().message());
   return ids;
 }

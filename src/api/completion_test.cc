@@ -27,6 +27,15 @@ TEST(Completion, SixteenTokensByDefaultOrWhatTheContextLeaves) {
   EXPECT_EQ(parse(R"({"prompt":"abc","max_tokens":0})").requests.at(0).max_new_tokens, 0);
 }
 
+TEST(Completion, TextFarBeyondTheContextIsRefusedByItsBeginning) {
+  // 200 tokens of context, a token a byte: the first 1,600 bytes (here within a two-byte character) suffice.
+  std::string text(1599, 'x');
+  for (int i = 0; i < 1000; ++i)
+    text += "\xC3\xA4";
+  expect_refused(parse_completion, fmt::format(R"({{"prompt":"{}"}})", text), ErrorCode::kInvalidArgument,
+                 "3599 bytes of text are over 1599 tokens, expected at most the context length of 200");
+}
+
 TEST(Completion, AcceptsWhatTheBenchmarkSends) {
   parse(R"({"model":"tiny","prompt":"abc","temperature":0.0,"best_of":1,"max_tokens":8,"stream":true,
             "ignore_eos":true,"logprobs":null,"echo":false,"stop":""})");

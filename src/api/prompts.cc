@@ -3,15 +3,40 @@
 namespace tessera::api {
 namespace {
 
+/// Bytes of text that are tokenized before the rest is looked at, per token of the context: prose has some 4.
+constexpr size_t kFirstBytesPerToken = 8;
+
+/// The longest beginning of `text` within `bytes` that ends where a character ends.
+std::string_view beginning(std::string_view text, size_t bytes) {
+  while (bytes > 0 && (static_cast<uint8_t>(text[bytes]) & 0xC0U) == 0x80U)
+    --bytes;
+  return text.substr(0, bytes);
+}
+
 Result<std::vector<int32_t>> one_prompt(const Json& value, std::string_view name, const ModelCard& card) {
   if (value.is_array()) return parse_ids(value, name, 0, card.vocab_size - 1);
   if (!value.is_string()) return invalid_argument("{} is {}, expected text or token ids", name, shown(value));
-  auto ids = card.tokenizer->encode(value.get_ref<const std::string&>(), true);
+  auto ids = encode_prompt(value.get_ref<const std::string&>(), true, card);
   if (!ids) return invalid_argument("{}: {}", name, ids.error().message());
   return ids;
 }
 
 }  // namespace
+
+Result<std::vector<int32_t>> encode_prompt(std::string_view text, bool add_special_tokens,
+                                           const ModelCard& card) {
+  const auto limit = static_cast<size_t>(card.max_model_len);
+  const size_t first_bytes = limit * kFirstBytesPerToken;
+  if (text.size() > 2 * first_bytes) {
+    const auto first = TRY(card.tokenizer->encode(beginning(text, first_bytes), add_special_tokens));
+    if (first.size() > limit) {
+      return invalid_argument(
+          "{} bytes of text are over {} tokens, expected at most the context length of {}", text.size(),
+          first.size(), limit);
+    }
+  }
+  return card.tokenizer->encode(text, add_special_tokens);
+}
 
 Result<Prompts> read_prompts(const Json& value, std::string_view name, const ModelCard& card) {
   Prompts prompts;

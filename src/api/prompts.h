@@ -15,6 +15,11 @@ struct Prompts {
   bool is_list = false;                   // the client sent a list of prompts, and gets a list back
 };
 
+/// `text` as ids. kInvalidArgument for text that is not UTF-8, or that cannot fit the context: a text far
+/// longer than any context is refused by its beginning, because tokenizing 16 MB takes seconds.
+Result<std::vector<int32_t>> encode_prompt(std::string_view text, bool add_special_tokens,
+                                           const ModelCard& card);
+
 /// "text", ["text", ...], [1, 2], [[1, 2], ...]. Text is encoded with the tokenizer's own special tokens.
 Result<Prompts> read_prompts(const Json& value, std::string_view name, const ModelCard& card);
 

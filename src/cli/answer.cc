@@ -60,11 +60,13 @@ Result<Session> open_session(const models::LoadOptions& options) {
 }
 
 Result<Answer> ask(engine::Engine& engine, engine::Request request,
-                   const std::function<void(std::string_view)>& on_text) {
+                   const std::function<void(std::string_view)>& on_text,
+                   const std::function<bool()>& stopped) {
   // Shared: the engine destroys the callback after the last piece, perhaps after this function has returned.
   const auto mailbox = std::make_shared<Mailbox>();
   const Clock::time_point start = Clock::now();
-  TRY(engine.submit(std::move(request), [mailbox](const engine::Output& output) { mailbox->put(output); }));
+  const engine::RequestId id = TRY(
+      engine.submit(std::move(request), [mailbox](const engine::Output& output) { mailbox->put(output); }));
   Answer answer;
   for (Clock::time_point first = start;;) {
     const auto [output, at] = mailbox->take();
@@ -78,8 +80,12 @@ Result<Answer> ask(engine::Engine& engine, engine::Request request,
     answer.completion_tokens = output.completion_tokens;
     answer.cached_tokens = output.cached_tokens;
     if (!output.text.empty()) on_text(output.text);
-    if (!output.finish) continue;
-    if (output.finish->error) return *output.finish->error;
+    if (!output.finish) {
+      if (stopped()) engine.cancel(id);
+      continue;
+    }
+    if (output.finish->error && output.finish->error->code() != ErrorCode::kCancelled)
+      return *output.finish->error;
     answer.decode_tokens_per_s = rate(answer.completion_tokens - 1, at - first);
     return answer;
   }

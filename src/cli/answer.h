@@ -30,9 +30,11 @@ struct Session {
 };
 Result<Session> open_session(const models::LoadOptions& options);
 
-/// Blocks until the last piece. `on_text` gets the pieces of text on the calling thread, as they come.
-Result<Answer> ask(engine::Engine& engine, engine::Request request,
-                   const std::function<void(std::string_view)>& on_text);
+/// Blocks until the last piece. `on_text` gets the pieces of text on the calling thread, as they come; once
+/// `stopped` says so the request is cancelled, and the answer is what came until then.
+Result<Answer> ask(
+    engine::Engine& engine, engine::Request request, const std::function<void(std::string_view)>& on_text,
+    const std::function<bool()>& stopped = [] { return false; });
 
 /// The chat template over `messages`, as token ids; kUnsupported when the model has none.
 Result<std::vector<int32_t>> render_chat(const engine::OpenedModel& model,

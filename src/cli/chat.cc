@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <limits>
@@ -19,7 +20,17 @@ constexpr const char* kHelp =
     "  /help         this text\n"
     "  /reset        forget the conversation\n"
     "  /system TEXT  the model's instructions from now on; forgets the conversation\n"
-    "  /exit         end\n";
+    "  /exit         end\n"
+    "  Ctrl-C        ends the answer under way, or else the chat\n";
+
+volatile std::sig_atomic_t interrupted = 0;
+
+/// No SA_RESTART: a Ctrl-C while a line is read ends the reading, and so the chat.
+void watch_interrupts() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { interrupted = 1; };
+  sigaction(SIGINT, &action, nullptr);
+}
 
 class Chat {
  public:
@@ -103,10 +114,12 @@ class Chat {
     }
     request.max_new_tokens = static_cast<int32_t>(std::min<int64_t>(arguments_.max_new_tokens, room));
     request.sampling = sampling_;
-    return ask(*session_.engine, std::move(request), [](std::string_view text) {
+    interrupted = 0;
+    const auto print = [](std::string_view text) {
       fmt::print("{}", text);
       std::fflush(stdout);
-    });
+    };
+    return ask(*session_.engine, std::move(request), print, [] { return interrupted != 0; });
   }
 
   const ChatArguments& arguments_;
@@ -139,6 +152,7 @@ Status run_chat(const ChatArguments& arguments) {
                        arguments.model.model_path);
   }
   const auto defaults = TRY(api::parse_sampling_defaults(session.model.generation_config));
+  watch_interrupts();
   return Chat(arguments, session, defaults).run();
 }
 

@@ -56,10 +56,13 @@ void print_json(const Answer& answer) {
 
 void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   add_model_options(command, arguments.model);
-  CLI::Option_group* input = command.add_option_group("Prompt");
-  CLI::Option* prompt = input->add_option("--prompt", arguments.prompt, "text to continue");
-  input->add_option("--input-ids", arguments.input_ids, "token ids to continue, such as 1,2,3");
-  input->require_option(1);
+  CLI::Option* prompt = command.add_option("--prompt", arguments.prompt, "text to continue");
+  CLI::Option* ids =
+      command.add_option("--input-ids", arguments.input_ids, "or token ids to continue, such as 1,2,3");
+  prompt->excludes(ids);
+  command.parse_complete_callback([prompt, ids] {
+    if (prompt->empty() && ids->empty()) throw CLI::RequiredError("--prompt or --input-ids");
+  });
   command.add_flag("--chat", arguments.chat, "the prompt is a user's message: apply the chat template")
       ->needs(prompt);
   add_sampling(command, arguments.request);

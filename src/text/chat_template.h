@@ -18,7 +18,7 @@ namespace tessera::text {
 class ChatTemplate {
  public:
   /// `special_tokens` become variables of the template (bos_token, eos_token ...). kInvalidArgument with the
-  /// line of a syntax error; kResourceExhausted over 128 KiB.
+  /// line of a syntax error; kResourceExhausted over 64 KiB.
   static Result<ChatTemplate> compile(const std::string& source, const SpecialTokens& special_tokens);
 
   /// messages: a list of objects; tools: a list of JSON schemas, or null; kwargs: an object of further

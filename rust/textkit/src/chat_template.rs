@@ -13,7 +13,7 @@ use crate::python;
 use crate::source;
 
 /// Templates of models take 1 to 30 KB. The compiler's time for one long chain of `~` grows with its square (9 s for 80 KB).
-const MAX_SOURCE_BYTES: usize = 128 << 10;
+const MAX_SOURCE_BYTES: usize = 64 << 10;
 /// The compiler recurses into chains like `1+1+1+...`, which its own limit on nesting does not count. Only touched pages cost
 /// memory; the worst chain found, 256 KiB of `-`, touches 126 MB.
 const COMPILER_STACK_BYTES: usize = 512 << 20;
