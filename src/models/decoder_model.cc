@@ -13,6 +13,7 @@
 #include "models/blocks/mlp_block.h"
 #include "models/blocks/moe_block.h"
 #include "models/decoder_weights.h"
+#include "models/loader/dummy_checkpoint.h"
 #include "models/model.h"
 #include "ops/parallel_rows.h"
 
@@ -28,6 +29,7 @@ class DecoderModel final : public Model {
         rope_(config_.rope, config_.head_dim, config_.max_position) {}
 
   Status load(const formats::TensorSource& source, const formats::WeightReader& reader);
+  Status load_dummy(const DummyScheme& scheme);
 
   const ModelConfig& config() const override { return config_; }
   const LoadReport& report() const override { return report_; }
@@ -38,6 +40,8 @@ class DecoderModel final : public Model {
   Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) override;
 
  private:
+  Status read_parameters(Parameters& parameters, const formats::TensorSource& source,
+                         const formats::WeightReader& reader);
   cache::KvCacheShape cache_shape(int32_t page_size, int32_t pages) const;
   Status gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache);
   void run_layers(const Step& step, MatrixView<float> hidden);
@@ -71,14 +75,26 @@ std::string describe_schemes(const LoadReport& report) {
 }
 
 Status DecoderModel::load(const formats::TensorSource& source, const formats::WeightReader& reader) {
-  const auto begin = std::chrono::steady_clock::now();
   Parameters parameters = declare(config_, weights_);
+  return read_parameters(parameters, source, reader);
+}
+
+Status DecoderModel::load_dummy(const DummyScheme& scheme) {
+  Parameters parameters = declare(config_, weights_);
+  const DummySource source(parameters.float_tensors());
+  return read_parameters(parameters, source, DummyReader(source, scheme));
+}
+
+Status DecoderModel::read_parameters(Parameters& parameters, const formats::TensorSource& source,
+                                     const formats::WeightReader& reader) {
+  const auto begin = std::chrono::steady_clock::now();
   TRY_STATUS(parameters.load(source, reader, kind_, pool_, report_));
   if (config_.tied_embeddings) weights_.embedding = ops::Embedding::tied(weights_.head);
   report_.architecture = config_.architecture;
   report_.format = reader.format_name();
   report_.scheme = describe_schemes(report_);
   report_.bytes_per_token = bytes_per_token(config_, weights_);
+  report_.bytes_per_expert = bytes_per_expert(weights_);
   report_.threads = pool_.size();
   report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return {};
@@ -219,18 +235,35 @@ Status check_quantization(const std::string& wanted, std::string_view found) {
   return invalid_argument("--quantization {}: the checkpoint's format is {}", wanted, found);
 }
 
+int thread_count(int wanted) {
+  return wanted > 0 ? wanted : default_thread_count();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
   const ops::FloatKind kind = TRY(parse_float_kind(options.dtype));
   const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));
+  if (options.load_format == LoadFormat::kDummy) {
+    return dummy(directory.config,
+                 {.scheme = options.quantization, .dtype = options.dtype, .threads = options.threads});
+  }
   ModelConfig config = TRY(parse_model_config(directory.config));
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
   const auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
   TRY_STATUS(check_quantization(options.quantization, reader->format_name()));
-  const int threads = options.threads > 0 ? options.threads : default_thread_count();
-  auto model = std::make_unique<DecoderModel>(std::move(config), kind, threads);
+  auto model = std::make_unique<DecoderModel>(std::move(config), kind, thread_count(options.threads));
   TRY_STATUS(model->load(*source, *reader));
+  return std::unique_ptr<Model>(std::move(model));
+}
+
+Result<std::unique_ptr<Model>> Model::dummy(const nlohmann::json& config, const DummyOptions& options) {
+  const ops::FloatKind kind = TRY(parse_float_kind(options.dtype));
+  const std::string_view scheme_name = options.scheme.empty() ? "bf16" : std::string_view(options.scheme);
+  const DummyScheme scheme = TRY(parse_dummy_scheme(scheme_name, options.head));
+  ModelConfig parsed = TRY(parse_model_config(config));
+  auto model = std::make_unique<DecoderModel>(std::move(parsed), kind, thread_count(options.threads));
+  TRY_STATUS(model->load_dummy(scheme));
   return std::unique_ptr<Model>(std::move(model));
 }
 

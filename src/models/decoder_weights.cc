@@ -93,4 +93,12 @@ int64_t bytes_per_token(const ModelConfig& config, const DecoderWeights& weights
   return bytes;
 }
 
+int64_t bytes_per_expert(const DecoderWeights& weights) {
+  int64_t bytes = 0;
+  for (const LayerWeights& layer : weights.layers) {
+    if (!layer.moe.experts.empty()) bytes += mlp_bytes(layer.moe.experts.front());
+  }
+  return bytes;
+}
+
 }  // namespace tessera::models

@@ -50,4 +50,7 @@ Parameters declare(const ModelConfig& config, DecoderWeights& weights);
 /// Bytes of weights that decoding one token reads: all linears but the experts that are not chosen.
 int64_t bytes_per_token(const ModelConfig& config, const DecoderWeights& weights);
 
+/// Bytes of one expert in each layer that has experts, together.
+int64_t bytes_per_expert(const DecoderWeights& weights);
+
 }  // namespace tessera::models

@@ -19,6 +19,7 @@ struct LoadReport {
   std::map<std::string, SchemeUse> schemes;  // decoder linears, by scheme name
   int64_t packed_bytes = 0;                  // all weights in memory
   int64_t bytes_per_token = 0;               // weights read to decode one token alone
+  int64_t bytes_per_expert = 0;              // of one expert in every layer that has experts
   int threads = 0;
   double seconds = 0;
 };

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 
@@ -19,11 +20,22 @@
 
 namespace tessera::models {
 
+enum class LoadFormat : uint8_t { kAuto, kSafetensors, kDummy };
+
 struct LoadOptions {
   std::string model_path;
+  LoadFormat load_format = LoadFormat::kAuto;  // kDummy: weights of DummyOptions; only config.json is read
   std::string dtype = "auto";  // auto | bfloat16 | float32: how float weights and the cache are kept
   std::string quantization;    // empty: what the checkpoint says; else insist on it
   int threads = 0;             // 0: all physical cores this process may use
+};
+
+/// A model whose weights nobody trained, for measurements (models/loader/dummy_checkpoint.h).
+struct DummyOptions {
+  std::string scheme;         // "bf16" (as empty), "w4a8", "w4a4-g128", "w4a4-w8a8" ...
+  std::string head = "none";  // of an untied lm_head: such a name, or none: bf16
+  std::string dtype = "auto";
+  int threads = 0;
 };
 
 /// New tokens of one sequence. Tokens take positions start .. start + ids.size() - 1.
@@ -41,6 +53,9 @@ class Model {
 
   /// Reads, checks and packs a model directory. Every misfit between config and tensors is in one error.
   static Result<std::unique_ptr<Model>> load(const LoadOptions& options);
+
+  /// `config`: a config.json. No file is read.
+  static Result<std::unique_ptr<Model>> dummy(const nlohmann::json& config, const DummyOptions& options);
 
   virtual const ModelConfig& config() const = 0;
   virtual const LoadReport& report() const = 0;

@@ -64,6 +64,22 @@ void Parameters::ignore(std::string tensor) {
   ignored_.push_back(std::move(tensor));
 }
 
+std::vector<formats::TensorInfo> Parameters::float_tensors() const {
+  std::vector<formats::TensorInfo> tensors;
+  const auto add = [&](std::string name, DType dtype, const Shape& shape) {
+    const uint64_t bytes = static_cast<uint64_t>(shape.numel()) * dtype_size(dtype);
+    tensors.push_back({.name = std::move(name), .dtype = dtype, .shape = shape, .bytes = bytes});
+  };
+  for (const Parameter& parameter : parameters_) {
+    const bool is_vector = std::holds_alternative<std::vector<float>*>(parameter.into);
+    const Shape matrix{parameter.out, parameter.in};
+    add(parameter.name + ".weight", is_vector ? DType::kF32 : DType::kBF16,
+        is_vector ? Shape{parameter.out} : matrix);
+    if (parameter.bias == Bias::kPresent) add(parameter.name + ".bias", DType::kBF16, Shape{parameter.out});
+  }
+  return tensors;
+}
+
 Status Parameters::check_one(const Parameter& parameter, const formats::TensorSource& source,
                              const formats::WeightReader& reader) const {
   if (std::holds_alternative<std::vector<float>*>(parameter.into)) {

@@ -31,6 +31,9 @@ class Parameters {
   /// A tensor that may be there and is not read, by its full name.
   void ignore(std::string tensor);
 
+  /// The tensors of a float checkpoint with these parameters: norms F32, the rest BF16.
+  std::vector<formats::TensorInfo> float_tensors() const;
+
   /// What the checkpoint and these parameters have against each other; ok when nothing.
   Status check(const formats::TensorSource& source, const formats::WeightReader& reader) const;
 
