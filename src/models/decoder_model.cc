@@ -22,9 +22,9 @@ namespace {
 
 class DecoderModel final : public Model {
  public:
-  DecoderModel(ModelConfig config, ops::FloatKind kind, int threads)
+  DecoderModel(ModelConfig config, const ops::PackOptions& packing, int threads)
       : config_(std::move(config)),
-        kind_(kind),
+        packing_(packing),
         pool_(threads),
         rope_(config_.rope, config_.head_dim, config_.max_position) {}
 
@@ -51,7 +51,7 @@ class DecoderModel final : public Model {
   void run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden, MatrixView<float> logits);
 
   ModelConfig config_;
-  ops::FloatKind kind_;
+  ops::PackOptions packing_;
   ThreadPool pool_;
   RopeTable rope_;
   DecoderWeights weights_;
@@ -88,7 +88,7 @@ Status DecoderModel::load_dummy(const DummyScheme& scheme) {
 Status DecoderModel::read_parameters(Parameters& parameters, const formats::TensorSource& source,
                                      const formats::WeightReader& reader) {
   const auto begin = std::chrono::steady_clock::now();
-  TRY_STATUS(parameters.load(source, reader, kind_, pool_, report_));
+  TRY_STATUS(parameters.load(source, reader, packing_, pool_, report_));
   if (config_.tied_embeddings) weights_.embedding = ops::Embedding::tied(weights_.head);
   report_.architecture = config_.architecture;
   report_.format = reader.format_name();
@@ -101,7 +101,8 @@ Status DecoderModel::read_parameters(Parameters& parameters, const formats::Tens
 }
 
 cache::KvCacheShape DecoderModel::cache_shape(int32_t page_size, int32_t pages) const {
-  const auto type = kind_ == ops::FloatKind::kF32 ? kernels::CacheType::kF32 : kernels::CacheType::kBf16;
+  const auto type =
+      packing_.kind == ops::FloatKind::kF32 ? kernels::CacheType::kF32 : kernels::CacheType::kBf16;
   return {.layers = config_.layers,
           .pages = pages,
           .page_size = page_size,
@@ -242,7 +243,7 @@ int thread_count(int wanted) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
-  const ops::FloatKind kind = TRY(parse_float_kind(options.dtype));
+  const ops::PackOptions packing{.kind = TRY(parse_float_kind(options.dtype))};
   const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));
   if (options.load_format == LoadFormat::kDummy) {
     return dummy(directory.config,
@@ -252,17 +253,17 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
   const auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
   TRY_STATUS(check_quantization(options.quantization, reader->format_name()));
-  auto model = std::make_unique<DecoderModel>(std::move(config), kind, thread_count(options.threads));
+  auto model = std::make_unique<DecoderModel>(std::move(config), packing, thread_count(options.threads));
   TRY_STATUS(model->load(*source, *reader));
   return std::unique_ptr<Model>(std::move(model));
 }
 
 Result<std::unique_ptr<Model>> Model::dummy(const nlohmann::json& config, const DummyOptions& options) {
-  const ops::FloatKind kind = TRY(parse_float_kind(options.dtype));
+  const ops::PackOptions packing{.kind = TRY(parse_float_kind(options.dtype))};
   const std::string_view scheme_name = options.scheme.empty() ? "bf16" : std::string_view(options.scheme);
   const DummyScheme scheme = TRY(parse_dummy_scheme(scheme_name, options.head));
   ModelConfig parsed = TRY(parse_model_config(config));
-  auto model = std::make_unique<DecoderModel>(std::move(parsed), kind, thread_count(options.threads));
+  auto model = std::make_unique<DecoderModel>(std::move(parsed), packing, thread_count(options.threads));
   TRY_STATUS(model->load_dummy(scheme));
   return std::unique_ptr<Model>(std::move(model));
 }

@@ -15,7 +15,7 @@ class Embedding {
   Embedding() = default;
   /// `values` is F32, BF16 or F16 [vocab, hidden]; kept as `kind`.
   static Result<Embedding> make(const Tensor& values, FloatKind kind);
-  /// Reads rows of `head`, which outlives this and has float weights.
+  /// Reads rows of `head`, which outlives this.
   static Embedding tied(const Linear& head);
 
   int64_t vocab() const { return vocab_; }

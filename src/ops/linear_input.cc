@@ -9,37 +9,51 @@ namespace tessera::ops {
 
 void LinearInput::reset(MatrixView<const float> x) {
   x_ = x;
-  codes_scheme_.reset();
+  codes_made_ = 0;
   has_bf16_ = false;
 }
 
-kernels::QuantizedRows LinearInput::quantized(const quant::ActivationScheme& scheme, ThreadPool& pool) {
+kernels::QuantizedRows LinearInput::quantized(const quant::ActivationScheme& scheme,
+                                              const quant::StaticScale& fixed, ThreadPool& pool) {
+  for (size_t i = 0; i < codes_made_; ++i) {
+    if (codes_[i].scheme == scheme && codes_[i].fixed == fixed) return view(codes_[i]);
+  }
+  if (codes_made_ == codes_.size()) codes_.emplace_back();
+  Codes& codes = codes_[codes_made_++];
+  codes.scheme = scheme;
+  codes.fixed = fixed;
+  quantize(codes, pool);
+  return view(codes);
+}
+
+void LinearInput::quantize(Codes& codes, ThreadPool& pool) const {
   const int64_t stride = kernels::padded_k(x_.cols);
   const int64_t sums_stride = stride / kernels::kSumBlock;
-  if (codes_scheme_ != scheme) {
-    codes_.reserve(static_cast<size_t>(x_.rows * stride));
-    scales_.reserve(static_cast<size_t>(x_.rows) * sizeof(float));
-    sums_.reserve(static_cast<size_t>(x_.rows * sums_stride) * sizeof(int32_t));
-    const kernels::CodeRange range = kernels::code_range(scheme);
-    parallel_rows(pool, x_.rows, x_.cols, [&](int64_t begin, int64_t end) {
-      kernels::quantize_rows({.x = x_.row(begin),
-                              .x_stride = x_.stride,
-                              .rows = end - begin,
-                              .k = x_.cols,
-                              .range = range,
-                              .codes = codes_.as<int8_t>() + begin * stride,
-                              .codes_stride = stride,
-                              .scales = scales_.as<float>() + begin,
-                              .block_sums = sums_.as<int32_t>() + begin * sums_stride,
-                              .sums_stride = sums_stride});
-    });
-    codes_scheme_ = scheme;
-  }
-  return {.codes = codes_.as<int8_t>(),
+  codes.codes.reserve(static_cast<size_t>(x_.rows * stride));
+  codes.scales.reserve(static_cast<size_t>(x_.rows) * sizeof(float));
+  codes.sums.reserve(static_cast<size_t>(x_.rows * sums_stride) * sizeof(int32_t));
+  const kernels::CodeRange range = kernels::code_range(codes.scheme);
+  parallel_rows(pool, x_.rows, x_.cols, [&](int64_t begin, int64_t end) {
+    kernels::quantize_rows({.x = x_.row(begin),
+                            .x_stride = x_.stride,
+                            .rows = end - begin,
+                            .k = x_.cols,
+                            .range = range,
+                            .codes = codes.codes.as<int8_t>() + begin * stride,
+                            .codes_stride = stride,
+                            .scales = codes.scales.as<float>() + begin,
+                            .block_sums = codes.sums.as<int32_t>() + begin * sums_stride,
+                            .sums_stride = sums_stride});
+  });
+}
+
+kernels::QuantizedRows LinearInput::view(const Codes& codes) const {
+  const int64_t stride = kernels::padded_k(x_.cols);
+  return {.codes = codes.codes.as<int8_t>(),
           .codes_stride = stride,
-          .scales = scales_.as<float>(),
-          .block_sums = sums_.as<int32_t>(),
-          .sums_stride = sums_stride};
+          .scales = codes.scales.as<float>(),
+          .block_sums = codes.sums.as<int32_t>(),
+          .sums_stride = stride / kernels::kSumBlock};
 }
 
 MatrixView<const uint16_t> LinearInput::bf16(ThreadPool& pool) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <deque>
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
@@ -19,16 +19,29 @@ class LinearInput {
   void reset(MatrixView<const float> x);
 
   MatrixView<const float> rows() const { return x_; }
-  /// The codes for `scheme` (4 or 8 bits); made on first use.
-  kernels::QuantizedRows quantized(const quant::ActivationScheme& scheme, ThreadPool& pool);
+  /// The codes for `scheme` (4 or 8 bits); made on first use, and valid until reset() whatever is asked for
+  /// later. `fixed` is read for static schemes.
+  kernels::QuantizedRows quantized(const quant::ActivationScheme& scheme, const quant::StaticScale& fixed,
+                                   ThreadPool& pool);
   /// bf16 bits, [tokens, padded_k_bf16(in)].
   MatrixView<const uint16_t> bf16(ThreadPool& pool);
 
  private:
+  /// The codes in one scheme.
+  struct Codes {
+    quant::ActivationScheme scheme;
+    quant::StaticScale fixed;
+    AlignedBuffer codes, scales, sums;
+  };
+  void quantize(Codes& codes, ThreadPool& pool) const;
+  kernels::QuantizedRows view(const Codes& codes) const;
+
   MatrixView<const float> x_;
-  std::optional<quant::ActivationScheme> codes_scheme_;
+  // Linears of one input may differ in scheme. A deque, so that none moves while another is added.
+  std::deque<Codes> codes_;
+  size_t codes_made_ = 0;  // the first ones are of x_, the rest are workspaces
   bool has_bf16_ = false;
-  AlignedBuffer codes_, scales_, sums_, bf16_;
+  AlignedBuffer bf16_;
 };
 
 }  // namespace tessera::ops

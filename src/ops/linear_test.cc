@@ -110,7 +110,8 @@ TEST(Linear, IntegerSchemesEqualTheirDefinition) {
     for (const int64_t out : {1, 15, 16, 33, 130}) {
       for (const int64_t rows : {1, 3, 20}) {
         const auto data = integer_data(out, 128, scheme, out % 2 == 1);
-        auto linear = Linear::pack(integer_data(out, 128, scheme, out % 2 == 1), FloatKind::kBf16, pool);
+        auto linear =
+            Linear::pack(integer_data(out, 128, scheme, out % 2 == 1), {.kind = FloatKind::kBf16}, pool);
         ASSERT_TRUE(linear.has_value()) << linear.error().message();
         expect_products(*linear, data, scheme.activation_bits, 1e-6, rows, pool);
       }
@@ -121,7 +122,7 @@ TEST(Linear, IntegerSchemesEqualTheirDefinition) {
 TEST(Linear, WeightOnlySchemesRunDequantized) {
   ThreadPool pool(2);
   const auto data = integer_data(20, 96, {4, 16, 32}, true);
-  auto linear = Linear::pack(integer_data(20, 96, {4, 16, 32}, true), FloatKind::kF32, pool);
+  auto linear = Linear::pack(integer_data(20, 96, {4, 16, 32}, true), {.kind = FloatKind::kF32}, pool);
   ASSERT_TRUE(linear.has_value());
   EXPECT_EQ(linear->scheme().name(), "w4a16-g32");
   expect_products(*linear, data, 16, 1e-6, 5, pool);
@@ -131,8 +132,8 @@ TEST(Linear, FloatKinds) {
   ThreadPool pool(2);
   for (const int64_t in : {1, 7, 64, 101}) {
     const auto data = float_data(37, in, true);
-    auto f32 = Linear::pack(float_data(37, in, true), FloatKind::kF32, pool);
-    auto bf16 = Linear::pack(float_data(37, in, true), FloatKind::kBf16, pool);
+    auto f32 = Linear::pack(float_data(37, in, true), {.kind = FloatKind::kF32}, pool);
+    auto bf16 = Linear::pack(float_data(37, in, true), {.kind = FloatKind::kBf16}, pool);
     ASSERT_TRUE(f32.has_value() && bf16.has_value());
     expect_products(*f32, data, 16, 1e-6, 9, pool);
     expect_products(*bf16, data, 16, 0x1p-7, 9, pool);

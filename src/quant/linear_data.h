@@ -21,6 +21,7 @@ struct LinearData {
   std::vector<float> scales;        // [out, groups(in)], as stored, widened; empty for float weights
   std::vector<int8_t> zero_points;  // [out, groups(in)]; empty when symmetric
   std::vector<float> bias;          // [out] or empty
+  StaticScale input;                // of static activations
 
   int64_t groups() const { return scheme.weight.group_size == 0 ? 1 : in / scheme.weight.group_size; }
 };

@@ -28,9 +28,18 @@ struct WeightScheme {
 };
 
 struct ActivationScheme {
-  int bits = 16;  // 4, 8: integer codes, one dynamic scale per token; 16: not quantized
+  int bits = 16;  // 4, 8: integer codes; 16: not quantized
   ActivationRule rule = ActivationRule::kAbsmax;
+  int group_size = 0;      // columns of a token that share a dynamic scale; 0 = all of them
+  bool is_static = false;  // one scale of the whole tensor, from the checkpoint
   bool operator==(const ActivationScheme&) const = default;
+};
+
+/// The checkpoint's numbers for a static scheme: q = clamp(round_half_even(x / scale) + zero_point).
+struct StaticScale {
+  float scale = 0;
+  int zero_point = 0;
+  bool operator==(const StaticScale&) const = default;
 };
 
 struct LinearScheme {

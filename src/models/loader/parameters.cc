@@ -122,8 +122,8 @@ Status Parameters::check(const formats::TensorSource& source, const formats::Wei
 }
 
 Status Parameters::load_one(const Parameter& parameter, const formats::TensorSource& source,
-                            const formats::WeightReader& reader, ops::FloatKind kind, ThreadPool& pool,
-                            LoadReport& report) {
+                            const formats::WeightReader& reader, const ops::PackOptions& options,
+                            ThreadPool& pool, LoadReport& report) {
   if (auto* const* vector = std::get_if<std::vector<float>*>(&parameter.into)) {
     const Tensor values = TRY(source.read(parameter.name + ".weight"));
     (*vector)->resize(static_cast<size_t>(parameter.out));
@@ -137,12 +137,12 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
       TRY(is_linear ? reader.read(parameter.name, parameter.out, parameter.in)
                     : formats::read_float_linear(source, parameter.name, parameter.out, parameter.in));
   if (auto* const* embedding = std::get_if<ops::Embedding*>(&parameter.into)) {
-    **embedding = TRY(ops::Embedding::make(data.values, kind));
+    **embedding = TRY(ops::Embedding::make(data.values, options.kind));
     report.packed_bytes += (*embedding)->bytes();
     return {};
   }
   ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
-  linear = TRY(ops::Linear::pack(std::move(data), kind, pool).context(parameter.name));
+  linear = TRY(ops::Linear::pack(std::move(data), options, pool).context(parameter.name));
   report.packed_bytes += linear.packed_bytes();
   if (is_linear) {
     SchemeUse& use = report.schemes[linear.scheme().name()];
@@ -153,11 +153,11 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
 }
 
 Status Parameters::load(const formats::TensorSource& source, const formats::WeightReader& reader,
-                        ops::FloatKind kind, ThreadPool& pool, LoadReport& report) {
+                        const ops::PackOptions& options, ThreadPool& pool, LoadReport& report) {
   TRY_STATUS(check(source, reader));
   Progress progress("loading", parameters_.size());
   for (const Parameter& parameter : parameters_) {
-    TRY_STATUS(load_one(parameter, source, reader, kind, pool, report));
+    TRY_STATUS(load_one(parameter, source, reader, options, pool, report));
     progress.advance(1, parameter.name);
   }
   return {};

@@ -38,8 +38,8 @@ class Parameters {
   Status check(const formats::TensorSource& source, const formats::WeightReader& reader) const;
 
   /// check() and then everything is read. Adds to `report`: schemes of linears and packed bytes.
-  Status load(const formats::TensorSource& source, const formats::WeightReader& reader, ops::FloatKind kind,
-              ThreadPool& pool, LoadReport& report);
+  Status load(const formats::TensorSource& source, const formats::WeightReader& reader,
+              const ops::PackOptions& options, ThreadPool& pool, LoadReport& report);
 
  private:
   struct Parameter {
@@ -52,7 +52,7 @@ class Parameters {
   Status check_one(const Parameter& parameter, const formats::TensorSource& source,
                    const formats::WeightReader& reader) const;
   Status load_one(const Parameter& parameter, const formats::TensorSource& source,
-                  const formats::WeightReader& reader, ops::FloatKind kind, ThreadPool& pool,
+                  const formats::WeightReader& reader, const ops::PackOptions& options, ThreadPool& pool,
                   LoadReport& report);
 
   std::vector<Parameter> parameters_;
