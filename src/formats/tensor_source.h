@@ -37,8 +37,9 @@ class TensorSource {
   Result<Tensor> read(std::string_view name) const;
 };
 
-/// Opens DIR/model.safetensors, or DIR/model.safetensors.index.json and its shards, and checks every rule of
-/// docs/file-safety.md. kNotFound when the directory has neither.
+/// Opens DIR/model.safetensors, or DIR/model.safetensors.index.json and its shards, or ModelSlim's names for
+/// them (safetensors/weight_files.h), and checks every rule of docs/file-safety.md. kNotFound when it has
+/// none.
 Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& directory);
 
 }  // namespace tessera::formats

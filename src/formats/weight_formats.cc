@@ -5,13 +5,15 @@
 #include "formats/compressed_tensors/config.h"
 #include "formats/compressed_tensors/reader.h"
 #include "formats/float_weights.h"
+#include "formats/modelslim/reader.h"
 #include "formats/weight_format.h"
 
 namespace tessera::formats {
 
 std::span<const WeightFormat* const> weight_formats() {
-  static constexpr std::array<const WeightFormat*, 2> kFormats = {&compressed_tensors::kFormat,
-                                                                  &kFloatWeights};
+  // ModelSlim is known by a file of its own, whatever config.json has kept from the model it was made of.
+  static constexpr std::array<const WeightFormat*, 3> kFormats = {
+      &modelslim::kFormat, &compressed_tensors::kFormat, &kFloatWeights};
   return kFormats;
 }
 

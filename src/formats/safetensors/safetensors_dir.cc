@@ -8,15 +8,13 @@
 #include "formats/safetensors/header.h"
 #include "formats/safetensors/index.h"
 #include "formats/safetensors/model_file.h"
+#include "formats/safetensors/weight_files.h"
 #include "formats/tensor_source.h"
 
 namespace tessera::formats {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kSingleFile = "model.safetensors";
-constexpr std::string_view kIndexFile = "model.safetensors.index.json";
 
 class SafetensorsSource final : public TensorSource {
  public:
@@ -98,9 +96,10 @@ class SafetensorsSource final : public TensorSource {
   std::unordered_map<std::string_view, size_t> by_name_;  // views into tensors_, which no longer grows
 };
 
-Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory) {
-  const std::string index_name = (directory / kIndexFile).string();
-  const InputFile index_file = TRY(open_model_file(directory, kIndexFile));
+Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory,
+                                                   const std::string& index_file_name) {
+  const std::string index_name = (directory / index_file_name).string();
+  const InputFile index_file = TRY(open_model_file(directory, index_file_name));
   const std::string text = TRY(read_text_file(index_file.path(), kMaxIndexBytes));
   const SafetensorsIndex index = TRY(parse_index(text, index_name));
   auto source = std::make_unique<SafetensorsSource>();
@@ -116,16 +115,12 @@ Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory) {
 
 Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& directory) {
   const fs::path root(directory);
-  std::error_code error;
-  // The single file wins, as in the transformers library.
-  if (fs::exists(root / kSingleFile, error)) {
-    auto source = std::make_unique<SafetensorsSource>();
-    TRY_STATUS(source->add_file(TRY(open_model_file(root, kSingleFile))));
-    TRY_STATUS(source->index_names());
-    return std::unique_ptr<TensorSource>(std::move(source));
-  }
-  if (fs::exists(root / kIndexFile, error)) return open_sharded(root);
-  return not_found("{}: has neither {} nor {}", directory, kSingleFile, kIndexFile);
+  const WeightFiles files = TRY(find_weight_files(root));
+  if (files.is_index) return open_sharded(root, files.file);
+  auto source = std::make_unique<SafetensorsSource>();
+  TRY_STATUS(source->add_file(TRY(open_model_file(root, files.file))));
+  TRY_STATUS(source->index_names());
+  return std::unique_ptr<TensorSource>(std::move(source));
 }
 
 }  // namespace tessera::formats

@@ -1,0 +1,136 @@
+#include "formats/modelslim/reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "formats/float_weights.h"
+#include "formats/modelslim/decode.h"
+#include "formats/modelslim/module.h"
+#include "formats/safetensors/model_file.h"
+
+namespace tessera::formats::modelslim {
+namespace {
+
+using quant::LinearData;
+using quant::LinearScheme;
+
+constexpr size_t kShownNames = 20;
+
+/// Of the scales of an int8 cache, which other engines read from the description.
+constexpr std::string_view kCacheType = "C8";
+
+class Reader final : public WeightReader {
+ public:
+  Reader(const TensorSource& source, Description description)
+      : source_(source), description_(std::move(description)) {}
+
+  std::string_view format_name() const override { return kFormat.name; }
+
+  Result<LinearScheme> scheme(std::string_view name, ModuleKind kind) const override {
+    return scheme(name, kind, find_module(source_, description_, name));
+  }
+
+  std::vector<std::string> tensor_names(std::string_view name, ModuleKind /*kind*/) const override {
+    return find_module(source_, description_, name).names();
+  }
+
+  Status check(std::string_view name, int64_t out, int64_t in) const override {
+    const Module module = find_module(source_, description_, name);
+    if (const auto linear = scheme(name, ModuleKind::kLinear, module); !linear) return linear.error();
+    return check(name, module, out, in);
+  }
+
+  Result<LinearData> read(std::string_view name, int64_t out, int64_t in) const override {
+    const Module module = find_module(source_, description_, name);
+    const LinearScheme linear = TRY(scheme(name, ModuleKind::kLinear, module));
+    TRY_STATUS(check(name, module, out, in));
+    if (!module.quantized()) return read_float_linear(source_, module.base, out, in);
+    return decode(source_, module, linear, out, in);
+  }
+
+ private:
+  Result<LinearScheme> scheme(std::string_view name, ModuleKind kind, const Module& module) const;
+  Status check(std::string_view name, const Module& module, int64_t out, int64_t in) const;
+
+  const TensorSource& source_;
+  Description description_;
+};
+
+Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, const Module& module) const {
+  if (module.weight == nullptr) return not_found("{}.weight: not in the checkpoint", name);
+  if (is_weight_float(module.weight->dtype) && (module.type.empty() || module.type == "FLOAT"))
+    return float_scheme(module.weight->dtype);
+  if (module.type.empty()) {
+    return data_corrupt("{}: weight is {}, but the description gives it no type", name,
+                        dtype_name(module.weight->dtype));
+  }
+  if (module.facts == nullptr)
+    return unsupported("{}: type {:.100}, expected {}", name, module.type, supported_types());
+  if (!module.quantized()) {
+    return data_corrupt("{}: weight is {} but its type is FLOAT, expected F32, F16 or BF16", name,
+                        dtype_name(module.weight->dtype));
+  }
+  if (kind == ModuleKind::kEmbedding) {
+    return unsupported("{}: an embedding of type {}, expected FLOAT", name, module.type);
+  }
+  if (module.facts->kronecker || module.mul_scale != nullptr) {
+    return unsupported("{}: {} transforms the input, which is not supported", name,
+                       module.mul_scale != nullptr ? "div.mul_scale" : module.type);
+  }
+  return linear_scheme(source_, module);
+}
+
+Status Reader::check(std::string_view name, const Module& module, int64_t out, int64_t in) const {
+  if (!module.quantized()) {
+    return misfits_to_status(name, float_linear_misfits(source_, module.base, out, in));
+  }
+  return misfits_to_status(name, quantized_misfits(module, description_, out, in));
+}
+
+/// Everything about the directory as a whole that we cannot run, in one error.
+Status check_description(const Description& description, const TensorSource& source,
+                         const std::string& file) {
+  std::vector<std::string> problems = description.unsupported_features();
+  std::vector<std::string> absent;
+  bool has_cache_scales = false;
+  for (const std::string_view tensor : description.tensors()) {
+    has_cache_scales |= description.type_of(tensor) == kCacheType;
+    if (source.find(tensor) == nullptr)
+      absent.push_back(fmt::format("{:.200} ({:.40})", tensor, description.type_of(tensor)));
+  }
+  if (has_cache_scales) problems.emplace_back("tensors of type C8 (static scales of an int8 cache)");
+  if (!problems.empty()) return unsupported("{}: {} not supported", file, fmt::join(problems, "; "));
+  if (absent.empty()) return {};
+  std::ranges::sort(absent);
+  const size_t more = absent.size() > kShownNames ? absent.size() - kShownNames : 0;
+  absent.resize(absent.size() - more);
+  return data_corrupt("{}: names tensors that are not in the checkpoint: {}{}", file, fmt::join(absent, ", "),
+                      more == 0 ? "" : fmt::format(" and {} more", more));
+}
+
+bool matches(const nlohmann::json& /*config*/, const std::string& directory) {
+  const auto found = find_description(directory);
+  return !found.has_value() || found->has_value();  // several of them: open() says so
+}
+
+Result<std::unique_ptr<WeightReader>> open(const nlohmann::json& /*config*/, const std::string& directory,
+                                           const TensorSource& source) {
+  const auto path = TRY(find_description(directory));
+  if (!path) return not_found("{}: no quant_model_description.json", directory);
+  const std::string file = path->filename().string();
+  const InputFile input = TRY(open_model_file(directory, file));
+  const std::string text = TRY(read_text_file(input.path(), Description::kMaxBytes));
+  Description description = TRY(Description::parse(text, file));
+  TRY_STATUS(check_description(description, source, file));
+  return std::unique_ptr<WeightReader>(std::make_unique<Reader>(source, std::move(description)));
+}
+
+}  // namespace
+
+const WeightFormat kFormat{.name = "modelslim", .matches = matches, .open = open};
+
+}  // namespace tessera::formats::modelslim
