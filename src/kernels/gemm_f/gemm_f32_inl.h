@@ -34,7 +34,7 @@ void f32_tile(const GemmF32Args& args, int64_t row, int64_t panel) {
 }  // namespace
 
 void gemm_f32(const GemmF32Args& args) {
-  walk(args, [&]<int R, int P>(int64_t row, int64_t panel) { f32_tile<R, P>(args, row, panel); });
+  walk(args, [&]<int R, int P>(const TileAt& at) { f32_tile<R, P>(args, at.row, at.panel); });
 }
 
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

@@ -15,31 +15,47 @@ inline constexpr int kTileRows = kVecRegisters >= 32 ? 12 : kVecRegisters >= 8 ?
 inline constexpr int kTilePanels = kVecRegisters >= 32 ? 2 : 1;
 inline constexpr int kFewRows = kVecRegisters >= 32 ? 3 : 1;
 inline constexpr int kFewRowsPanels = kVecRegisters >= 8 ? 4 : 1;
-/// Rows walked under one panel before the next panel; bounds what has to stay in the L2 cache.
+/// Rows walked under one panel before the next panel: what stays in the L2 cache (1 MiB here) beside the
+/// panels.
 inline constexpr int64_t kChunkRows = 240;
+inline constexpr int64_t kChunkBytes = 512 << 10;
 
-/// run.template operator()<R, P>(row, panel), from run-time counts to template arguments.
+/// Rows of a chunk, in whole tiles, at least four.
+inline int64_t chunk_rows(int64_t row_bytes) {
+  const int64_t rows = kChunkBytes / row_bytes / kTileRows * kTileRows;
+  const int64_t least = 4 * kTileRows;
+  return rows < least ? least : rows > kChunkRows ? kChunkRows : rows;
+}
+
+/// A tile of the walk: its first row and panel, and which block of rows it is of how many that pass over the
+/// same panels.
+struct TileAt {
+  int64_t row, panel, block, blocks;
+};
+
+/// run.template operator()<R, P>(tile), from run-time counts to template arguments.
 template <int R, class Run>
-void choose(const Run& run, int64_t row, int64_t rows, int64_t panel, int64_t panels) {
+void choose(const Run& run, const TileAt& at, int64_t rows, int64_t panels) {
   if (rows == R) {
     if constexpr (R <= kFewRows && kFewRowsPanels == 4) {
-      if (panels == 4) return run.template operator()<R, 4>(row, panel);
+      if (panels == 4) return run.template operator()<R, 4>(at);
     }
     if constexpr (kTilePanels >= 2 || (R <= kFewRows && kFewRowsPanels == 4)) {
-      if (panels == 2) return run.template operator()<R, 2>(row, panel);
+      if (panels == 2) return run.template operator()<R, 2>(at);
     }
-    return run.template operator()<R, 1>(row, panel);
+    return run.template operator()<R, 1>(at);
   }
-  if constexpr (R > 1) choose<R - 1>(run, row, rows, panel, panels);
+  if constexpr (R > 1) choose<R - 1>(run, at, rows, panels);
 }
 
 /// Covers the ranges of `args` with tiles. Row blocks are as equal as can be: 13 rows are 7 and 6, not 12
 /// and 1.
 template <class Args, class Run>
 void walk(const Args& args, const Run& run) {
-  for (int64_t chunk = args.row_begin; chunk < args.row_end; chunk += kChunkRows) {
+  const int64_t most_rows = chunk_rows(args.k * static_cast<int64_t>(sizeof(*args.x)));
+  for (int64_t chunk = args.row_begin; chunk < args.row_end; chunk += most_rows) {
     const int64_t left = args.row_end - chunk;
-    const int64_t rows = left < kChunkRows ? left : kChunkRows;
+    const int64_t rows = left < most_rows ? left : most_rows;
     const int64_t blocks = (rows + kTileRows - 1) / kTileRows;
     const int64_t small = rows / blocks, larger = rows % blocks;
     const int64_t most_panels = rows <= kFewRows ? kFewRowsPanels : kTilePanels;
@@ -50,7 +66,7 @@ void walk(const Args& args, const Run& run) {
       int64_t row = chunk;
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t count = small + (block < larger ? 1 : 0);
-        choose<kTileRows>(run, row, count, panel, width);
+        choose<kTileRows>(run, {row, panel, block, blocks}, count, width);
         row += count;
       }
       panel += width;

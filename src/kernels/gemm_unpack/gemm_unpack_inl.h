@@ -13,9 +13,6 @@
 namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
 namespace {
 
-/// The rows of a chunk stay in the L2 cache (1 MiB here) while all panels pass.
-inline constexpr int64_t kChunkBytes = 640 << 10;
-
 template <class Math>
 struct Scratch {
   alignas(64) typename Math::Weight weights[kTilePanels][Math::kStretch * kPanel];
@@ -143,13 +140,6 @@ void walk_panels(const GemmUnpackArgs<X>& args, int64_t row, int64_t rows, int64
     for (int p = 0; p < P; ++p)
       finish_row(args, row + r, panel + p, load(scratch.totals[r][p]));
   }
-}
-
-/// Rows of a chunk: what fits the cache, in whole tiles.
-inline int64_t chunk_rows(int64_t row_bytes) {
-  const int64_t rows = kChunkBytes / row_bytes / kTileRows * kTileRows;
-  const int64_t least = 4 * kTileRows;
-  return rows < least ? least : rows > kChunkRows ? kChunkRows : rows;
 }
 
 template <class Math, class X>
