@@ -12,6 +12,7 @@
 #include "kernels/gemm_f/gemm_bf16.h"
 #include "kernels/gemm_f/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
+#include "kernels/gemm_unpack/gemm_unpack.h"
 #include "kernels/kv_store/kv_store.h"
 #include "kernels/quantize_rows/quantize_rows.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -35,6 +36,8 @@ constexpr Case kCases[] = {
     {"gemm_bf16", gemm_bf16_variant, Isa::kAvx512Bf16},
     {"gemm_f32", gemm_f32_variant, Isa::kAvx512},
     {"gemm_s8", gemm_s8_variant, Isa::kAvx512},
+    {"gemm_unpack of bf16", gemm_unpack_bf16_variant, Isa::kAvx512Bf16},
+    {"gemm_unpack of float32", gemm_unpack_f32_variant, Isa::kAvx512},
     {"kv_store", kv_store_variant, Isa::kAvx512},
     {"quantize_rows", quantize_rows_variant, Isa::kAvx512},
     {"rmsnorm", rmsnorm_variant, Isa::kAvx512},
