@@ -7,6 +7,7 @@ find_package(CLI11 REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(GTest REQUIRED)
+find_package(OpenMP QUIET COMPONENTS CXX)  # for thread_pool_bench alone
 
 # Boost.Asio and Beast are header-only here; their instantiations are slow to compile, so only src/http includes them.
 add_library(tessera_boost INTERFACE)

@@ -1,126 +1,122 @@
 #include "base/thread_pool.h"
 
 #include <immintrin.h>
-#include <sched.h>
-
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <set>
-#include <string>
 
 #include "base/check.h"
 
 namespace tessera {
 namespace {
 
-// ~50 us of pauses on 3 GHz machines: longer than the serial gaps inside a step, far shorter than idle times.
-constexpr int kSpins = 2000;
-
-std::vector<int> allowed_cpus() {
+void pin_to(std::thread& thread, const CoreCpus& core) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  std::vector<int> cpus;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  for (const int cpu : core) {
+    if (cpu < CPU_SETSIZE) CPU_SET(static_cast<size_t>(cpu), &set);
   }
-  return cpus;
+  // Refused (a cpuset that shrank): the worker then runs wherever the system puts it.
+  if (CPU_COUNT(&set) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
 }
 
-void pin_to(std::thread& thread, int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
-}
-
-std::string first_line(const std::string& path) {
-  std::string line;
-  if (FILE* file = std::fopen(path.c_str(), "r")) {
-    for (int c; (c = std::fgetc(file)) != EOF && c != '\n';)
-      line.push_back(static_cast<char>(c));
-    std::fclose(file);
-  }
-  return line;
-}
-
-/// CPUs granted by cgroup v2 cpu.max ("max 100000" or "150000 100000"), or `fallback`.
-int cgroup_cpus(int fallback) {
-  const std::string line = first_line("/sys/fs/cgroup/cpu.max");
-  double quota_us = 0, period_us = 0;
-  if (std::sscanf(line.c_str(), "%lf %lf", &quota_us, &period_us) != 2 || period_us <= 0) return fallback;
-  return std::max(1, static_cast<int>(std::ceil(quota_us / period_us)));
+/// How many threads can run at the same time.
+size_t usable_cpus(const std::vector<CoreCpus>& cores) {
+  size_t cpus = 0;
+  for (const CoreCpus& core : cores)
+    cpus += core.size();
+  const double quota = cgroup_cpu_quota();
+  return quota > 0 ? std::min(cpus, static_cast<size_t>(std::ceil(quota))) : cpus;
 }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
-  CHECK(threads >= 1, "threads={}", threads);
-  const std::vector<int> cpus = allowed_cpus();
-  for (int worker = 1; worker < threads; ++worker) {
+ThreadPool::ThreadPool(const ThreadPoolOptions& options) {
+  CHECK(options.threads >= 1 && options.threads <= static_cast<int>(kInsideMask), "threads={}",
+        options.threads);
+  const std::vector<CoreCpus> cores = allowed_cores();
+  const auto threads = static_cast<size_t>(options.threads);
+  if (threads <= usable_cpus(cores)) spin_time_ = options.spin;
+  for (int worker = 1; worker < options.threads; ++worker) {
     workers_.emplace_back([this, worker] { work(worker); });
-    if (static_cast<int>(cpus.size()) >= threads) pin_to(workers_.back(), cpus[worker]);
+    if (options.pin && threads == cores.size()) pin_to(workers_.back(), cores[static_cast<size_t>(worker)]);
   }
 }
 
 ThreadPool::~ThreadPool() {
-  stop_.store(true, std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  stop_.store(true);
+  new_job_.wake_all();
   for (auto& worker : workers_)
     worker.join();
 }
 
-void ThreadPool::run_erased(Erased call, const void* body) {
-  call_ = call;
-  body_ = body;
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
-  call(body, 0, size());
-  for (int spin = 0; running_.load(std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins) {
+/// True as soon as ready(), false when the time is over.
+template <class Ready>
+bool ThreadPool::spin(const Ready& ready) const {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kPausesPerLook = 32;  // the clock costs as much as some pauses
+  if (ready()) return true;
+  if (spin_time_.count() == 0) return false;
+  const Clock::time_point end = Clock::now() + spin_time_;
+  do {
+    for (int i = 0; i < kPausesPerLook; ++i) {
       _mm_pause();
-    } else {
-      std::this_thread::yield();  // oversubscribed machines: let the worker run
+      if (ready()) return true;
     }
+  } while (Clock::now() < end);
+  return false;
+}
+
+template <class Ready>
+void ThreadPool::wait_inside(const Ready& ready) {
+  if (!spin(ready)) nobody_inside_.wait(ready);
+}
+
+void ThreadPool::run_job(const Job& job) {
+  // Workers may still pass through on their way to seeing that the last job is over; they do not look at
+  // job_.
+  job_ = job;
+  arrived_.store(0, std::memory_order_relaxed);
+  state_.fetch_add(kOneJob + kOpen);
+  new_job_.wake_all();
+  job.call(job.body, 0, size());
+  if (job.everyone) {
+    wait_inside([&] { return arrived_.load() == size() - 1; });
   }
+  state_.fetch_sub(kOpen);
+  wait_inside([&] { return (state_.load() & kInsideMask) == 0; });
+}
+
+/// Takes part in the open job if there is one after `done`.
+void ThreadPool::join(uint64_t& done, int worker) {
+  const uint64_t state = state_.fetch_add(kOneInside);
+  if ((state & kOpen) != 0 && number_of(state) != done) {
+    done = number_of(state);
+    job_.call(job_.body, worker, size());
+    if (job_.everyone) arrived_.fetch_add(1);
+  }
+  // Whoever leaves last wakes the caller; all that arrived have yet to leave.
+  const uint64_t before = state_.fetch_sub(kOneInside);
+  if ((before & kInsideMask) == kOneInside) nobody_inside_.wake_all();
 }
 
 void ThreadPool::work(int worker) {
-  uint32_t seen = 0;
-  while (true) {
-    uint32_t epoch = epoch_.load(std::memory_order_acquire);
-    for (int spin = 0; epoch == seen && spin < kSpins; ++spin) {
-      _mm_pause();
-      epoch = epoch_.load(std::memory_order_acquire);
+  uint64_t done = 0;
+  while (!stop_.load()) {
+    const uint64_t latest = number_of(state_.load());
+    const auto open = [&] {
+      const uint64_t state = state_.load();
+      return ((state & kOpen) != 0 && number_of(state) != done) || stop_.load();
+    };
+    if (spin(open)) {
+      join(done, worker);
+    } else {
+      // Woken by a job that is over by now, it spins again: where there was one there will be more.
+      new_job_.wait([&] { return number_of(state_.load()) != latest || stop_.load(); });
     }
-    while (epoch == seen) {
-      epoch_.wait(seen, std::memory_order_acquire);
-      epoch = epoch_.load(std::memory_order_acquire);
-    }
-    seen = epoch;
-    if (stop_.load(std::memory_order_relaxed)) return;
-    call_(body_, worker, size());
-    running_.fetch_sub(1, std::memory_order_acq_rel);
   }
-}
-
-int default_thread_count() {
-  // Physical cores: count distinct (package, core) pairs, since a second hyperthread adds nothing to VNNI
-  // loops.
-  std::set<std::string> cores;
-  for (const int cpu : allowed_cpus()) {
-    const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    const std::string core =
-        first_line(topology + "physical_package_id") + ":" + first_line(topology + "core_id");
-    cores.insert(core == ":" ? std::to_string(cpu) : core);
-  }
-  const int physical = std::max(1, static_cast<int>(cores.size()));
-  return std::min(physical, cgroup_cpus(physical));
 }
 
 }  // namespace tessera
