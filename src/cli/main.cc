@@ -9,6 +9,7 @@
 
 #include "base/isa.h"
 #include "base/log.h"
+#include "cli/bench.h"
 #include "cli/chat.h"
 #include "cli/command.h"
 #include "cli/eval.h"
@@ -50,6 +51,9 @@ constexpr Command kCommands[] = {
     {"eval", "measure how good a model is",
      "tessera eval perplexity --model-path models/smollm2 --text tests/data/prose.txt",
      setup<EvalArguments, add_eval_options, run_eval>},
+    {"bench", "measure this machine, and kernels and whole models on it",
+     "tessera bench latency --config bench/configs/qwen3-0.6b.json --scheme w4a8",
+     setup<BenchArguments, add_bench_options, run_bench>},
     {"version", "version, commit and instruction sets", "tessera version",
      setup<VersionArguments, add_version_options, run_version>},
 };

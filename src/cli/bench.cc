@@ -1,0 +1,72 @@
+#include "cli/bench.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace tessera::cli {
+namespace {
+
+Status run_latency(const BenchArguments& arguments) {
+  bool first = true;
+  const auto report = TRY(bench::measure_latency(arguments.latency, [&](const bench::LatencyReport& so_far) {
+    if (arguments.json) return;
+    fmt::print("{}{}", first ? bench::head_text(so_far) : "", bench::line_text(so_far.runs.back()));
+    std::fflush(stdout);
+    first = false;
+  }));
+  if (arguments.json) fmt::print("{}\n", bench::to_json(report).dump(2));
+  return {};
+}
+
+void add_latency(CLI::App& command, BenchArguments& arguments) {
+  CLI::App* latency =
+      command.add_subcommand("latency", "prefill and decode of a whole model, without its weights");
+  latency->footer("Example:\n  tessera bench latency --config bench/configs/qwen3-0.6b.json --scheme w4a8");
+  bench::LatencyOptions& options = arguments.latency;
+  latency->add_option("--config", options.config, "config.json of the model")->required();
+  latency->add_option("--load-format", "dummy: weights that nobody trained, the only ones for now")
+      ->check(CLI::IsMember({"dummy"}));
+  latency->add_option("--scheme", options.scheme, "bf16, w8a8, w4a8, w4a4-g128, w4a16-g32, w4a4-w8a8 ...")
+      ->capture_default_str();
+  latency->add_option("--lm-head", options.head, "scheme of an untied output head; none: bf16")
+      ->capture_default_str();
+  latency->add_option("--weight-layout", arguments.layout, "of weights in memory")
+      ->check(CLI::IsMember({"nz"}))
+      ->capture_default_str();
+  latency->add_option("--dtype", options.dtype, "of float weights and the KV cache")
+      ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
+      ->capture_default_str();
+  latency->add_option("--batch", options.batches, "sequences, such as 1,4,16,64")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096));
+  latency->add_option("--prompt", options.prompts, "tokens, such as 512,2048")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1 << 20));
+  latency->add_option("--decode", options.decode, "tokens after the prompt")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  latency->add_option("--layers", options.layers, "fewer layers than the config says")
+      ->check(CLI::Range(1, 4096));
+  latency->add_option("--threads", options.threads, "worker threads (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+  latency->add_option("--seconds", options.seconds, "of prefill and of decode per line of the table, about")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  latency->add_flag("--json", arguments.json, "for programs");
+  latency->callback([&arguments] { arguments.run = run_latency; });
+}
+
+}  // namespace
+
+void add_bench_options(CLI::App& command, BenchArguments& arguments) {
+  command.require_subcommand(1);
+  add_latency(command, arguments);
+}
+
+Status run_bench(const BenchArguments& arguments) {
+  return arguments.run(arguments);
+}
+
+}  // namespace tessera::cli
