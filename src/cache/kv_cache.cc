@@ -5,14 +5,10 @@
 namespace tessera::cache {
 namespace {
 
-size_t element_bytes(kernels::CacheType type) {
-  return type == kernels::CacheType::kF32 ? sizeof(float) : sizeof(uint16_t);
-}
-
 /// Of keys or of values of one layer.
 size_t layer_page_bytes(const KvCacheShape& shape) {
-  return static_cast<size_t>(shape.page_size) * static_cast<size_t>(shape.kv_heads) *
-         static_cast<size_t>(shape.head_dim) * element_bytes(shape.type);
+  const auto strides = kernels::cache_strides(shape.type, shape.kv_heads, shape.page_size, shape.head_dim);
+  return static_cast<size_t>(strides.page * kernels::element_bytes(shape.type));
 }
 
 }  // namespace

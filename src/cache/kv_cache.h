@@ -20,7 +20,7 @@ struct KvCacheShape {
   int32_t head_dim = 0;
   kernels::CacheType type = kernels::CacheType::kBf16;
 
-  /// Bytes of one page over all layers, keys and values.
+  /// Bytes of one page over all layers, keys and values, scales included.
   size_t page_bytes() const;
 };
 
@@ -31,9 +31,9 @@ class KvCache {
 
   const KvCacheShape& shape() const { return shape_; }
   kernels::CacheStrides strides() const {
-    return kernels::dense_strides(shape_.kv_heads, shape_.page_size, shape_.head_dim);
+    return kernels::cache_strides(shape_.type, shape_.kv_heads, shape_.page_size, shape_.head_dim);
   }
-  /// [pages][kv_heads][page_size][head_dim]
+  /// [pages][kv_heads][page_size x head_dim], as kernels/attention/paged_cache.h says
   void* keys(int32_t layer) { return layers_[static_cast<size_t>(layer)].keys.data(); }
   void* values(int32_t layer) { return layers_[static_cast<size_t>(layer)].values.data(); }
 

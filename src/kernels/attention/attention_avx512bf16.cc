@@ -1,4 +1,4 @@
-// attention for AVX-512 with bf16 products: vdpbf16ps for bf16 caches, float32 for the others.
+// attention for AVX-512 with bf16 products: vdpbf16ps for bf16 and int8 caches, float32 for the other.
 #define TESSERA_ISA_NAMESPACE avx512bf16
 #include "kernels/simd/vec16_avx512.h"
 // After the vocabulary.
@@ -7,11 +7,14 @@
 
 namespace tessera::kernels::avx512bf16 {
 
-void attention(const AttentionArgs& args) {
-  if (args.cache_type == CacheType::kF32) {
-    attend<FloatBlock<float>>(args);
-  } else {
-    attend<PairBlock>(args);
+AttentionFunctions attention_functions(CacheType type) {
+  switch (type) {
+    case CacheType::kF32:
+      return functions_of<FloatBlock<CacheType::kF32>>();
+    case CacheType::kInt8:
+      return functions_of<PairBlock<CacheType::kInt8>>();
+    default:
+      return functions_of<PairBlock<CacheType::kBf16>>();
   }
 }
 

@@ -1,23 +1,27 @@
-// The walk of attention over queries and blocks of positions, for whichever vec16_*.h was included before.
-// The two matrix products belong to the Block type (float_block_inl.h, pair_block_avx512bf16.h):
-//   void load_query(i, from, head_dim)           query i of the tile, rounded as the cache's type asks
-//   void gather(args, kv_head, begin, count)     keys and values of positions begin..begin+count; the rest
-//   zero void scores(queries, s)                      s[query][kAttentionBlock] = q . k, unscaled void
-//   weigh(first, queries, begin, end, p, decay, out)   out = out * decay + sum_j p[j] v[j], j in [begin, end)
-//   static Vec round(Vec)                        softmax weights as they meet v
+// The walk of attention over queries, splits and blocks of positions, for whichever vec16_*.h was included
+// before. The two matrix products and the exponential belong to the Block type (float_block_inl.h,
+// pair_block_avx512bf16.h):
+//   kRows                                        queries that one pass over the values serves
+//   kUnit                                        tops and scores are multiplied by this before exp
+//   Vec decay(fall)                              exp of a difference of tops, <= 0
+//   load_query(i, from, head_dim)                query i of the tile, rounded as the cache's type asks
+//   gather(args, kv_head, begin, count)          positions begin..begin+count, from a block's first
+//   scores(first, last)                          of queries [first, last), unscaled
+//   float largest(i, span)                       score of query i within span
+//   Vec weights(i, span, factor, top)            exp(score * factor - top) within span; lanes of their sum
+//   weigh(i, rows, begin, end, decay, out)       out = out * decay + sum_j weight[j] v[j], j in [begin, end)
 // Every operation on a query is the same, in the same order, whatever queries stand beside it.
 #pragma once
 
-#include "kernels/attention/attention.h"
+#include "kernels/attention/attention_functions.h"
 // After the vocabulary.
 #include "kernels/simd/exp.h"
 
 namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
 namespace {
 
-/// Queries that share one gathered block: gathering is paid once for all of them.
-inline constexpr int64_t kQueries = 48;
 inline constexpr int64_t kBlockVecs = kAttentionBlock / kLanes;
+static_assert(kLanes == kCacheTile && kAttentionSplit % kAttentionBlock == 0);
 
 constexpr int64_t padded_dim(int64_t head_dim) {
   return (head_dim + kLanes - 1) / kLanes * kLanes;
@@ -36,150 +40,281 @@ struct TileShape {
   int64_t queries() const { return rows * heads; }
 };
 
-/// The half-open range of positions that a row sees, relative to the block at `base`.
+/// A half-open range of positions.
 struct Span {
   int64_t begin, end;
 };
-inline Span visible(const AttentionArgs& args, int64_t row, int64_t base) {
+/// What a row sees.
+inline Span visible(const AttentionArgs& args, int64_t row) {
   const int64_t end = args.start + row + 1;
-  const int64_t begin = args.window > 0 ? larger(0, end - args.window) : 0;
-  return {larger(0, begin - base), smaller(kAttentionBlock, end - base)};
+  return {args.window > 0 ? larger(0, end - args.window) : 0, end};
 }
-
-/// Element offsets of positions begin..begin+count of one kv head, into k_cache and v_cache.
-inline void offsets_of(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count,
-                       int64_t* offsets) {
-  int64_t page = begin / args.page_size, within = begin % args.page_size;
-  for (int64_t i = 0; i < count; ++i) {
-    offsets[i] =
-        args.pages[page] * args.strides.page + kv_head * args.strides.kv_head + within * args.strides.token;
-    if (++within == args.page_size) {
-      within = 0;
-      ++page;
-    }
-  }
+/// The same within the block at `base`, relative to it.
+inline Span visible_in_block(const AttentionArgs& args, int64_t row, int64_t base) {
+  const Span all = visible(args, row);
+  return {larger(0, all.begin - base), smaller(kAttentionBlock, all.end - base)};
 }
 
 template <class Block>
 struct Scratch {
   Block block;
-  alignas(64) float out[kQueries * kMaxHeadDim];  // [queries, padded_dim]
-  alignas(64) float scores[kQueries * kAttentionBlock];
-  float top[kQueries];    // the largest scaled score so far
-  float total[kQueries];  // sum of the weights so far
-  float decay[kQueries];  // what the newest block does to all before
+  // Of the split under way: queries x padded_dim; lanes of the sum of weights; the largest scaled score; and
+  // what the newest block does to all before.
+  alignas(64) float out[kAttentionTile * kMaxHeadDim];
+  alignas(64) float total[kAttentionTile * kLanes];
+  float top[kAttentionTile];
+  float decay[kAttentionTile];
+  // Of the splits before, folded.
+  alignas(64) float whole_out[kAttentionTile * kMaxHeadDim];
+  float whole_top[kAttentionTile];
+  float whole_total[kAttentionTile];
 };
 
-/// Scores outside `span` become -inf.
-inline void hide(float* scores, Span span) {
-  for (int64_t j = 0; j < span.begin; ++j)
-    scores[j] = -__builtin_inff();
-  for (int64_t j = span.end; j < kAttentionBlock; ++j)
-    scores[j] = -__builtin_inff();
-}
-
-/// The largest score of a block. NaN is passed over here and comes out in the weights.
-inline float largest(const float* scores) {
-  Vec best = load(scores);
-  for (int64_t v = 1; v < kBlockVecs; ++v)
-    best = max(load(scores + v * kLanes), best);
-  return reduce_max(best);
-}
-
-/// Scores become weights exp(score * scale - top), 0 where hidden; returns their sum.
+/// The scores of the queries of rows [first, last) become weights; their decays and totals follow.
 template <class Block>
-float weights_of(float* scores, float scale, float top) {
-  const Vec factor = set1(scale), shift = set1(-top);
-  Vec sum = zero();
-  for (int64_t v = 0; v < kBlockVecs; ++v) {
-    const Vec weight = Block::round(exp_nonpositive(fma(load(scores + v * kLanes), factor, shift)));
-    store(scores + v * kLanes, weight);
-    sum = add(sum, weight);
+void soften(const AttentionArgs& args, const TileShape& tile, int64_t base, Span rows, Scratch<Block>& s) {
+  float tops[kAttentionTile + kLanes];
+  const float factor = args.scale * Block::kUnit;
+  const int64_t first = rows.begin * tile.heads, last = rows.end * tile.heads;
+  for (int64_t row = rows.begin, query = first; row < rows.end; ++row) {
+    const Span span = visible_in_block(args, tile.row + row, base);
+    for (; query < (row + 1) * tile.heads; ++query) {
+      const float top = s.block.largest(query, span) * factor;
+      tops[query] = top > s.top[query] ? top : s.top[query];
+    }
   }
-  return reduce_add(sum);
+  for (int64_t i = first; i < last; i += kLanes) {
+    const int64_t n = smaller(kLanes, last - i);
+    store_n(s.decay + i, Block::decay(sub(load_n(s.top + i, n), load_n(tops + i, n))), n);
+  }
+  for (int64_t row = rows.begin, query = first; row < rows.end; ++row) {
+    const Span span = visible_in_block(args, tile.row + row, base);
+    for (; query < (row + 1) * tile.heads; ++query) {
+      const Vec sum = s.block.weights(query, span, factor, tops[query]);
+      float* total = s.total + query * kLanes;
+      store(total, add(mul(load(total), set1(s.decay[query])), sum));
+      s.top[query] = tops[query];
+    }
+  }
 }
 
-/// Turns the scores of queries first..first+count into weights within `span`; their decays and totals follow.
+/// weigh() of queries whose spans differ: together where all see, each alone before and after, so that what a
+/// row may not see cannot touch it, not even as 0 * NaN.
 template <class Block>
-void soften(const AttentionArgs& args, Scratch<Block>& s, int64_t first, int64_t count, Span span) {
-  float tops[kQueries + kLanes];
+void weigh_border(const AttentionArgs& args, const TileShape& tile, int64_t base, int64_t first,
+                  int64_t count, Scratch<Block>& s) {
+  Span spans[Block::kRows];
+  Span common{0, kAttentionBlock};
   for (int64_t i = 0; i < count; ++i) {
-    float* scores = s.scores + (first + i) * kAttentionBlock;
-    if (span.begin > 0 || span.end < kAttentionBlock) hide(scores, span);
-    const float top = largest(scores) * args.scale, before = s.top[first + i];
-    tops[i] = top > before ? top : before;
+    spans[i] = visible_in_block(args, tile.row + (first + i) / tile.heads, base);
+    // Positions go in pairs: those of the common range are whole.
+    common.begin = larger(common.begin, (spans[i].begin + 1) / 2 * 2);
+    common.end = smaller(common.end, spans[i].end / 2 * 2);
   }
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const int64_t n = smaller(kLanes, count - i);
-    const Vec fall = sub(load_n(s.top + first + i, n), load_n(tops + i, n));
-    store_n(s.decay + first + i, exp_nonpositive(fall), n);
-  }
+  if (common.begin >= common.end) common = {kAttentionBlock, kAttentionBlock};
+  const auto alone = [&](int64_t i, int64_t begin, int64_t end) {
+    if (begin >= end) return;
+    s.block.weigh(first + i, 1, begin, end, s.decay, s.out);
+    s.decay[first + i] = 1.0F;
+  };
+  for (int64_t i = 0; i < count; ++i)
+    alone(i, spans[i].begin, smaller(common.begin, spans[i].end));
+  if (common.begin == kAttentionBlock) return;
+  s.block.weigh(first, count, common.begin, common.end, s.decay, s.out);
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t query = first + i;
-    const float sum = weights_of<Block>(s.scores + query * kAttentionBlock, args.scale, tops[i]);
-    s.total[query] = s.total[query] * s.decay[query] + sum;
-    s.top[query] = tops[i];
+    s.decay[first + i] = 1.0F;
+    alone(i, common.end, spans[i].end);
   }
 }
 
 template <class Block>
 void attend_block(const AttentionArgs& args, const TileShape& tile, int64_t base, Scratch<Block>& s) {
-  s.block.scores(tile.queries(), s.scores);
-  const Span first = visible(args, tile.row, base), last = visible(args, tile.row + tile.rows - 1, base);
-  if (first.end == kAttentionBlock && last.begin == 0) {
-    soften(args, s, 0, tile.queries(), {0, kAttentionBlock});
-    s.block.weigh(0, tile.queries(), 0, kAttentionBlock, s.scores, s.decay, s.out);
-    return;
+  // Rows that see something of the block are neighbours: the first begin below it, the last have their window
+  // above it.
+  Span rows{0, tile.rows};
+  while (rows.begin < rows.end && visible(args, tile.row + rows.begin).end <= base)
+    ++rows.begin;
+  while (rows.begin < rows.end && visible(args, tile.row + rows.end - 1).begin >= base + kAttentionBlock)
+    --rows.end;
+  const int64_t first = rows.begin * tile.heads, last = rows.end * tile.heads;
+  if (first == last) return;
+  s.block.scores(first, last);
+  soften(args, tile, base, rows, s);
+  const bool whole = visible(args, tile.row + rows.begin).end >= base + kAttentionBlock &&
+                     visible(args, tile.row + rows.end - 1).begin <= base;
+  for (int64_t i = first; i < last; i += Block::kRows) {
+    const int64_t count = smaller(Block::kRows, last - i);
+    if (whole) {
+      s.block.weigh(i, count, 0, kAttentionBlock, s.decay, s.out);
+    } else {
+      weigh_border(args, tile, base, i, count, s);
+    }
   }
-  // Row by row, so that what a row may not see cannot touch it, not even as 0 * NaN.
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    const Span span = visible(args, tile.row + row, base);
-    if (span.begin >= span.end) continue;
-    const int64_t query = row * tile.heads;
-    soften(args, s, query, tile.heads, span);
-    s.block.weigh(query, tile.heads, span.begin, span.end, s.scores, s.decay, s.out);
+}
+
+/// One split for all queries of the tile, into s.out, s.top and s.total.
+template <class Block>
+void attend_split(const AttentionArgs& args, int64_t kv_head, const TileShape& tile, int64_t split,
+                  Scratch<Block>& s) {
+  for (int64_t i = 0; i < tile.queries(); ++i)
+    s.top[i] = -__builtin_inff();
+  for (int64_t i = 0; i < tile.queries(); ++i)
+    store(s.total + i * kLanes, zero());
+  for (int64_t i = 0; i < tile.queries() * padded_dim(args.head_dim); i += kLanes)
+    store(s.out + i, zero());
+  const int64_t begin = larger(split * kAttentionSplit, visible(args, tile.row).begin);
+  const int64_t end = smaller((split + 1) * kAttentionSplit, visible(args, tile.row + tile.rows - 1).end);
+  for (int64_t base = begin / kAttentionBlock * kAttentionBlock; base < end; base += kAttentionBlock) {
+    s.block.gather(args, kv_head, base, smaller(kAttentionBlock, end - base));
+    attend_block(args, tile, base, s);
   }
+}
+
+/// The splits that a row sees.
+inline Span splits_of(const AttentionArgs& args, int64_t row) {
+  const Span all = visible(args, row);
+  return {all.begin / kAttentionSplit, (all.end - 1) / kAttentionSplit + 1};
+}
+
+/// What splits have given so far for one row and head, to which the next is added.
+struct Share {
+  float* out;
+  float* top;
+  float* total;
+};
+
+template <class Block>
+void fold(const Share& so_far, const float* out, float top, float total, int64_t head_dim) {
+  const float both = top > *so_far.top ? top : *so_far.top;
+  const Vec old_decay = Block::decay(set1(*so_far.top - both)), decay = Block::decay(set1(top - both));
+  for (int64_t d = 0; d < head_dim; d += kLanes) {
+    const int64_t n = smaller(kLanes, head_dim - d);
+    const Vec sum = add(mul(load_n(so_far.out + d, n), old_decay), mul(load_n(out + d, n), decay));
+    store_n(so_far.out + d, sum, n);
+  }
+  const Vec sum = add(mul(set1(*so_far.total), old_decay), mul(set1(total), decay));
+  store_n(so_far.total, sum, 1);
+  *so_far.top = both;
+}
+
+/// The row's first split is taken as it is.
+template <class Block>
+void take(const Share& so_far, bool first, const float* out, float top, float total, int64_t head_dim) {
+  if (!first) return fold<Block>(so_far, out, top, total, head_dim);
+  __builtin_memcpy(so_far.out, out, static_cast<size_t>(head_dim) * sizeof(float));
+  *so_far.top = top;
+  *so_far.total = total;
+}
+
+inline void normalize(const float* sum, float total, int64_t head_dim, float* out) {
+  for (int64_t d = 0; d < head_dim; d += kLanes) {
+    const int64_t n = smaller(kLanes, head_dim - d);
+    store_n(out + d, div(load_n(sum + d, n), set1(total)), n);
+  }
+}
+
+inline float* out_of(const AttentionArgs& args, const TileShape& tile, int64_t query) {
+  return args.out + (tile.row + query / tile.heads) * args.out_row_stride +
+         (tile.head + query % tile.heads) * args.head_dim;
 }
 
 template <class Block>
 void attend_tile(const AttentionArgs& args, int64_t kv_head, const TileShape& tile, Scratch<Block>& s) {
   const int64_t dim = padded_dim(args.head_dim);
-  for (int64_t i = 0; i < tile.queries(); ++i) {
-    const int64_t row = tile.row + i / tile.heads, head = tile.head + i % tile.heads;
-    s.block.load_query(i, args.q + row * args.q_row_stride + head * args.head_dim, args.head_dim);
-    s.top[i] = -__builtin_inff();
-    s.total[i] = 0;
+  const Span splits{splits_of(args, tile.row).begin, splits_of(args, tile.row + tile.rows - 1).end};
+  for (int64_t split = splits.begin; split < splits.end; ++split) {
+    attend_split(args, kv_head, tile, split, s);
+    for (int64_t i = 0; i < tile.queries(); ++i) {
+      const Span seen = splits_of(args, tile.row + i / tile.heads);
+      if (split < seen.begin || split >= seen.end) continue;
+      take<Block>({s.whole_out + i * dim, s.whole_top + i, s.whole_total + i}, split == seen.begin,
+                  s.out + i * dim, s.top[i], reduce_add(load(s.total + i * kLanes)), args.head_dim);
+    }
   }
-  for (int64_t i = 0; i < tile.queries() * dim; i += kLanes)
-    store(s.out + i, zero());
-  const int64_t end = args.start + tile.row + tile.rows;
-  const int64_t begin = visible(args, tile.row, 0).begin;
-  for (int64_t base = begin / kAttentionBlock * kAttentionBlock; base < end; base += kAttentionBlock) {
-    s.block.gather(args, kv_head, base, smaller(kAttentionBlock, end - base));
-    attend_block(args, tile, base, s);
-  }
-  for (int64_t i = 0; i < tile.queries(); ++i) {
-    const int64_t row = tile.row + i / tile.heads, head = tile.head + i % tile.heads;
-    float* out = args.out + row * args.out_row_stride + head * args.head_dim;
-    for (int64_t d = 0; d < args.head_dim; d += kLanes)
-      store_n(out + d, div(load(s.out + i * dim + d), set1(s.total[i])), smaller(kLanes, args.head_dim - d));
+  for (int64_t i = 0; i < tile.queries(); ++i)
+    normalize(s.whole_out + i * dim, s.whole_total[i], args.head_dim, out_of(args, tile, i));
+}
+
+/// Calls body(kv_head, tile) for all tiles of the ranges, their queries loaded.
+template <class Block, class Body>
+void for_tiles(const AttentionArgs& args, Scratch<Block>& s, const Body& body) {
+  const int64_t group = args.heads / args.kv_heads;
+  const int64_t heads = smaller(group, kAttentionTile), rows = kAttentionTile / heads;
+  for (int64_t kv_head = args.kv_head_begin; kv_head < args.kv_head_end; ++kv_head) {
+    for (int64_t row = args.row_begin; row < args.row_end; row += rows) {
+      for (int64_t head = 0; head < group; head += heads) {
+        const TileShape tile{row, smaller(rows, args.row_end - row), kv_head * group + head,
+                             smaller(heads, group - head)};
+        for (int64_t i = 0; i < tile.queries(); ++i) {
+          s.block.load_query(i,
+                             args.q + (tile.row + i / tile.heads) * args.q_row_stride +
+                                 (tile.head + i % tile.heads) * args.head_dim,
+                             args.head_dim);
+        }
+        body(kv_head, tile);
+      }
+    }
   }
 }
 
 template <class Block>
 void attend(const AttentionArgs& args) {
-  Scratch<Block> scratch;
+  Scratch<Block> s;
+  for_tiles(args, s, [&](int64_t kv_head, const TileShape& tile) { attend_tile(args, kv_head, tile, s); });
+}
+
+/// Floats from the partials of one split to those of the next.
+inline int64_t split_stride(const AttentionArgs& args) {
+  return (args.row_end - args.row_begin) * (args.kv_head_end - args.kv_head_begin) *
+         (args.heads / args.kv_heads) * partial_floats(args.head_dim);
+}
+/// Where the partial of a row and head lies within a split's.
+inline int64_t partial_at(const AttentionArgs& args, int64_t row, int64_t head) {
   const int64_t group = args.heads / args.kv_heads;
-  const int64_t heads = smaller(group, kQueries), rows = kQueries / heads;
-  for (int64_t kv_head = args.kv_head_begin; kv_head < args.kv_head_end; ++kv_head) {
-    for (int64_t row = args.row_begin; row < args.row_end; row += rows) {
-      const int64_t tile_rows = smaller(rows, args.row_end - row);
-      for (int64_t head = 0; head < group; head += heads) {
-        const TileShape tile{row, tile_rows, kv_head * group + head, smaller(heads, group - head)};
-        attend_tile(args, kv_head, tile, scratch);
+  const int64_t heads = (args.kv_head_end - args.kv_head_begin) * group;
+  return ((row - args.row_begin) * heads + head - args.kv_head_begin * group) * partial_floats(args.head_dim);
+}
+
+template <class Block>
+void attend_one_split(const AttentionArgs& args, int64_t split, float* partials) {
+  Scratch<Block> s;
+  const int64_t dim = padded_dim(args.head_dim);
+  for_tiles(args, s, [&](int64_t kv_head, const TileShape& tile) {
+    attend_split(args, kv_head, tile, split, s);
+    for (int64_t i = 0; i < tile.queries(); ++i) {
+      const int64_t row = tile.row + i / tile.heads;
+      const Span seen = splits_of(args, row);
+      if (split < seen.begin || split >= seen.end) continue;
+      float* to = partials + partial_at(args, row, tile.head + i % tile.heads);
+      __builtin_memcpy(to, s.out + i * dim, static_cast<size_t>(args.head_dim) * sizeof(float));
+      to[args.head_dim] = s.top[i];
+      to[args.head_dim + 1] = reduce_add(load(s.total + i * kLanes));
+    }
+  });
+}
+
+template <class Block>
+void merge_splits(const AttentionArgs& args, const float* partials) {
+  const int64_t group = args.heads / args.kv_heads;
+  const int64_t stride = split_stride(args), first = splits_of(args, args.row_begin).begin;
+  float out[kMaxHeadDim], top = 0, total = 0;
+  for (int64_t row = args.row_begin; row < args.row_end; ++row) {
+    const Span seen = splits_of(args, row);
+    for (int64_t head = args.kv_head_begin * group; head < args.kv_head_end * group; ++head) {
+      const float* from = partials + partial_at(args, row, head);
+      for (int64_t split = seen.begin; split < seen.end; ++split) {
+        const float* share = from + (split - first) * stride;
+        take<Block>({out, &top, &total}, split == seen.begin, share, share[args.head_dim],
+                    share[args.head_dim + 1], args.head_dim);
       }
+      normalize(out, total, args.head_dim, args.out + row * args.out_row_stride + head * args.head_dim);
     }
   }
+}
+
+template <class Block>
+AttentionFunctions functions_of() {
+  return {attend<Block>, attend_one_split<Block>, merge_splits<Block>};
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 
 namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
 
-void attention(const AttentionArgs& args) {
-  if (args.cache_type == CacheType::kF32) {
-    attend<FloatBlock<float>>(args);
-  } else {
-    attend<FloatBlock<uint16_t>>(args);
+AttentionFunctions attention_functions(CacheType type) {
+  switch (type) {
+    case CacheType::kF32:
+      return functions_of<FloatBlock<CacheType::kF32>>();
+    case CacheType::kInt8:
+      return functions_of<FloatBlock<CacheType::kInt8>>();
+    default:
+      return functions_of<FloatBlock<CacheType::kBf16>>();
   }
 }
 

@@ -1,148 +1,318 @@
-// PairBlock: keys and values of one block of a bf16 cache as pairs for vdpbf16ps: keys as [head_dim/2][block]
-// pairs along the head, values as [block/2][head_dim] pairs along the positions. See attention_inl.h for what
-// a Block is.
+// PairBlock: one block of a bf16 or int8 cache as pairs for vdpbf16ps. Tiles of a bf16 cache are used where
+// they lie; int8 codes are widened to such tiles, which is exact. See attention_inl.h for what a Block is.
 #pragma once
 
 #include "kernels/attention/attention_inl.h"
+#include "kernels/attention/tile_rows_inl.h"
 
 namespace tessera::kernels::avx512bf16 {
 namespace {
 
+/// 2^x: error 2^-18.5, far below what bf16 keeps of a weight. -inf gives 0, NaN and +inf give NaN.
+inline __m512 exp2_of(__m512 x) {
+  const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 r = _mm512_sub_ps(x, n);
+  __m512 p = _mm512_set1_ps(0.009570101908F);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.0559178603F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.2402474483F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.6931218147F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.9999992614F));
+  return _mm512_scalef_ps(p, n);
+}
+
+/// Which of vector v's positions are in the span.
+inline __mmask16 lanes_in(Span span, int64_t v) {
+  const auto below = [v](int64_t limit) {
+    return (1U << smaller(kLanes, larger(0, limit - v * kLanes))) - 1U;
+  };
+  return static_cast<__mmask16>(below(span.end) & ~below(span.begin));
+}
+
+template <CacheType kType>
 class PairBlock {
  public:
+  static constexpr int64_t kRows = 6;
+  static constexpr float kUnit = 1.44269504088896341F;  // log2(e)
+
+  static Vec decay(Vec fall) { return exp_nonpositive(mul(fall, set1(0.693147180559945309F))); }
+
   void load_query(int64_t i, const float* from, int64_t head_dim) {
     dim_ = head_dim;
     for (int64_t d = 0; d < head_dim; d += kLanes)
       store_bf16(queries_ + i * padded_dim(dim_) + d, load_n(from + d, smaller(kLanes, head_dim - d)));
   }
 
-  static Vec round(Vec x) { return round_bf16(x); }
-
   void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count) {
-    int64_t offsets[kAttentionBlock];
-    offsets_of(args, kv_head, begin, count, offsets);
-    gather_keys(static_cast<const uint16_t*>(args.k_cache), offsets, count);
-    gather_values(static_cast<const uint16_t*>(args.v_cache), offsets, count);
+    tiles_ = (count + kCacheTile - 1) / kCacheTile;
+    if (!is_tiled(kType, args.page_size)) {
+      gather_rows(args, kv_head, begin, count);
+      return;
+    }
+    for (int64_t t = 0; t < tiles_; ++t) {
+      const int64_t position = begin + t * kCacheTile, within = position % args.page_size;
+      const int64_t chunk =
+          args.pages[position / args.page_size] * args.strides.page + kv_head * args.strides.kv_head;
+      key_tiles_[t] = key_tile(args, chunk, within, t);
+      value_tiles_[t] = value_tile(args, chunk, within, t);
+    }
   }
 
-  void scores(int64_t queries, float* s) const {
-    int64_t i = 0;
-    for (; i + kRows <= queries; i += kRows)
-      score_rows<kRows>(i, s);
-    if (i + 3 <= queries) {
-      score_rows<3>(i, s);
-      i += 3;
+  void scores(int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i += kRows) {
+      switch (smaller(kRows, last - i)) {
+        case 1:
+          score_rows<1>(i);
+          break;
+        case 2:
+          score_rows<2>(i);
+          break;
+        case 3:
+          score_rows<3>(i);
+          break;
+        case 4:
+          score_rows<4>(i);
+          break;
+        case 5:
+          score_rows<5>(i);
+          break;
+        default:
+          score_rows<6>(i);
+      }
     }
-    for (; i < queries; ++i)
-      score_rows<1>(i, s);
   }
 
-  void weigh(int64_t first, int64_t queries, int64_t begin, int64_t end, const float* p, const float* decay,
-             float* out) {
-    for (int64_t i = first; i < first + queries; ++i) {
-      for (int64_t j = 0; j < kAttentionBlock; j += kLanes)
-        store_bf16(weights_ + i * kAttentionBlock + j, load(p + i * kAttentionBlock + j));
+  float largest(int64_t i, Span span) const {
+    const float* s = scores_ + i * kAttentionBlock;
+    // max() gives its second operand when one is NaN: NaN is passed over here and comes out in the weights.
+    Vec best = set1(-__builtin_inff());
+    if (span.begin == 0 && span.end == kAttentionBlock) {
+#pragma GCC unroll 4
+      for (int64_t v = 0; v < kBlockVecs; ++v)
+        best = max(load(s + v * kLanes), best);
+      return reduce_max(best);
     }
-    int64_t i = first;
-    const int64_t stop = first + queries;
-    for (; i + kRows <= stop; i += kRows)
-      weigh_rows<kRows>(i, begin, end, decay, out);
-    if (i + 3 <= stop) {
-      weigh_rows<3>(i, begin, end, decay, out);
-      i += 3;
+    for (int64_t v = span.begin / kLanes; v * kLanes < span.end; ++v)
+      best.v = _mm512_mask_max_ps(best.v, lanes_in(span, v), load(s + v * kLanes).v, best.v);
+    return reduce_max(best);
+  }
+
+  Vec weights(int64_t i, Span span, float factor, float top) {
+    if (span.begin == 0 && span.end == kAttentionBlock) return weights_of<true>(i, span, factor, top);
+    return weights_of<false>(i, span, factor, top);
+  }
+
+  void weigh(int64_t i, int64_t rows, int64_t begin, int64_t end, const float* decay, float* out) const {
+    switch (rows) {
+      case 1:
+        weigh_rows<1>(i, begin, end, decay, out);
+        break;
+      case 2:
+        weigh_rows<2>(i, begin, end, decay, out);
+        break;
+      case 3:
+        weigh_rows<3>(i, begin, end, decay, out);
+        break;
+      case 4:
+        weigh_rows<4>(i, begin, end, decay, out);
+        break;
+      case 5:
+        weigh_rows<5>(i, begin, end, decay, out);
+        break;
+      default:
+        weigh_rows<6>(i, begin, end, decay, out);
     }
-    for (; i < stop; ++i)
-      weigh_rows<1>(i, begin, end, decay, out);
   }
 
  private:
-  static constexpr int kRows = 6;
+  static constexpr bool kScaled = kType == CacheType::kInt8;
+  static constexpr int64_t kBlockTiles = kAttentionBlock / kCacheTile;
+  static constexpr int64_t kTileWords = kCacheTile / 2 * kMaxHeadDim;
+  static constexpr __mmask32 kFirst = 0x55555555, kSecond = 0xaaaaaaaa, kBoth = 0xffffffff;  // of every pair
 
   static __m512bh pair_at(const uint16_t* p) {
     int32_t pair;
     __builtin_memcpy(&pair, p, sizeof(pair));
     return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
   }
+  static __m512bh pairs_at(const uint32_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
 
-  /// 16 positions x 16 pairs at a time, transposed.
-  void gather_keys(const uint16_t* k, const int64_t* offsets, int64_t count) {
-    const int64_t pairs = dim_ / 2;
-    for (int64_t pair = 0; pair < pairs; pair += kLanes) {
-      const __mmask16 mask = lane_mask(smaller(kLanes, pairs - pair));
-      for (int64_t j = 0; j < kAttentionBlock; j += kLanes) {
-        Vec square[kLanes];
-        for (int64_t i = 0; i < kLanes; ++i) {
-          square[i] = zero();
-          if (j + i < count) square[i].v = _mm512_maskz_loadu_ps(mask, k + offsets[j + i] + 2 * pair);
-        }
-        transpose(square);
-        for (int64_t i = 0; i < kLanes && pair + i < pairs; ++i)
-          store(reinterpret_cast<float*>(keys_ + (pair + i) * kAttentionBlock + j), square[i]);
-      }
+  const uint32_t* key_tile(const AttentionArgs& args, int64_t chunk, int64_t within, int64_t t) {
+    const int64_t at = chunk + within * dim_;
+    if (!kScaled) return reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(args.k_cache) + at);
+    const int8_t* codes = static_cast<const int8_t*>(args.k_cache);
+    store(key_scales_ + t * kLanes, load(scales_of(codes + chunk, args) + within));
+    widen_codes(codes + at, keys_ + t * kTileWords);
+    return keys_ + t * kTileWords;
+  }
+
+  const uint32_t* value_tile(const AttentionArgs& args, int64_t chunk, int64_t within, int64_t t) {
+    const int64_t at = chunk + within * dim_;
+    uint32_t* own = values_ + t * kTileWords;
+    if (kScaled) {
+      const int8_t* codes = static_cast<const int8_t*>(args.v_cache);
+      store(value_scales_ + t * kLanes, load(scales_of(codes + chunk, args) + within));
+      widen_codes(codes + at, own);
+      if (dim_ % kLanes != 0) spread(own, own);
+      return own;
+    }
+    const auto* tile = reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(args.v_cache) + at);
+    if (dim_ % kLanes == 0) return tile;
+    spread(tile, own);
+    return own;
+  }
+
+  const float* scales_of(const int8_t* chunk, const AttentionArgs& args) const {
+    return reinterpret_cast<const float*>(chunk + args.page_size * dim_);
+  }
+
+  /// One tile; codes are below 2^8, so bf16 holds them. 16 x head_dim is a multiple of 64.
+  void widen_codes(const int8_t* from, uint32_t* to) const {
+    for (int64_t i = 0; i < kCacheTile * dim_; i += 2 * kLanes) {
+      const auto half = [&](int64_t at) {
+        const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
+      };
+      _mm512_storeu_si512(to + i / 2,
+                          reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(half(i + kLanes), half(i))));
     }
   }
 
-  void gather_values(const uint16_t* v, const int64_t* offsets, int64_t count) {
-    for (int64_t d = 0; d < dim_; d += kLanes) {
-      const __mmask16 mask = lane_mask(smaller(kLanes, dim_ - d));
-      for (int64_t j = 0; j < count; j += 2) {
-        const __m256i first = _mm256_maskz_loadu_epi16(mask, v + offsets[j] + d);
-        const __m256i second =
-            j + 1 < count ? _mm256_maskz_loadu_epi16(mask, v + offsets[j + 1] + d) : _mm256_setzero_si256();
-        const __m512i high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16);
-        _mm512_store_si512(values_ + j / 2 * padded_dim(dim_) + d,
-                           _mm512_or_si512(_mm512_cvtepu16_epi32(first), high));
-      }
+  /// Rows of value pairs from head_dim apart to padded_dim apart; `to` may be `from`.
+  void spread(const uint32_t* from, uint32_t* to) const {
+    for (int64_t pair = kCacheTile / 2 - 1; pair >= 0; --pair)
+      __builtin_memmove(to + pair * padded_dim(dim_), from + pair * dim_, static_cast<size_t>(dim_) * 4);
+  }
+
+  void gather_rows(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count) {
+    for (int64_t t = 0; t < tiles_; ++t) {
+      const int64_t tokens = smaller(kCacheTile, count - t * kCacheTile);
+      const TileRows<kType> rows{args, kv_head, begin + t * kCacheTile, tokens, dim_};
+      uint32_t *keys = keys_ + t * kTileWords, *values = values_ + t * kTileWords;
+      rows.place(args.k_cache, keys, key_scales_ + t * kLanes,
+                 [](int64_t token, int64_t d) { return d / 2 * 2 * kCacheTile + 2 * token + d % 2; });
+      rows.place(args.v_cache, values, value_scales_ + t * kLanes, [this](int64_t token, int64_t d) {
+        return token / 2 * 2 * padded_dim(dim_) + 2 * d + token % 2;
+      });
+      key_tiles_[t] = keys;
+      value_tiles_[t] = values;
     }
   }
 
   template <int R>
-  void score_rows(int64_t i, float* s) const {
-    const uint16_t* queries = queries_ + i * padded_dim(dim_);
+  void score_rows(int64_t i) {
+    switch (tiles_) {
+      case 1:
+        score_tiles<R, 1>(i);
+        break;
+      case 2:
+        score_tiles<R, 2>(i);
+        break;
+      case 3:
+        score_tiles<R, 3>(i);
+        break;
+      default:
+        score_tiles<R, 4>(i);
+    }
+  }
+
+  template <int R, int V>
+  void score_tiles(int64_t i) {
     const int64_t stride = padded_dim(dim_);
-    __m512 acc[R][kBlockVecs];
+    const uint16_t* queries = queries_ + i * stride;
+    const uint32_t* tiles[V];
+    __m512 acc[R][V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v)
+      tiles[v] = key_tiles_[v];
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kBlockVecs; ++v)
+      for (int v = 0; v < V; ++v)
         acc[r][v] = _mm512_setzero_ps();
     }
     for (int64_t pair = 0; pair < dim_ / 2; ++pair) {
-      __m512bh keys[kBlockVecs];
+      __m512bh keys[V];
 #pragma GCC unroll 4
-      for (int v = 0; v < kBlockVecs; ++v)
-        keys[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(keys_ + pair * kAttentionBlock + v * kLanes));
+      for (int v = 0; v < V; ++v)
+        keys[v] = pairs_at(tiles[v] + pair * kLanes);
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) {
         const __m512bh query = pair_at(queries + r * stride + 2 * pair);
 #pragma GCC unroll 4
-        for (int v = 0; v < kBlockVecs; ++v)
+        for (int v = 0; v < V; ++v)
           acc[r][v] = _mm512_dpbf16_ps(acc[r][v], keys[v], query);
       }
     }
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kBlockVecs; ++v)
-        _mm512_store_ps(s + (i + r) * kAttentionBlock + v * kLanes, acc[r][v]);
+      for (int v = 0; v < V; ++v) {
+        if (kScaled) acc[r][v] = _mm512_mul_ps(acc[r][v], _mm512_load_ps(key_scales_ + v * kLanes));
+        _mm512_store_ps(scores_ + (i + r) * kAttentionBlock + v * kLanes, acc[r][v]);
+      }
     }
   }
 
+  template <bool kWhole>
+  Vec weights_of(int64_t i, Span span, float factor, float top) {
+    const float* s = scores_ + i * kAttentionBlock;
+    const __m512 factors = _mm512_set1_ps(factor), shift = _mm512_set1_ps(-top);
+    const __m512bh ones = reinterpret_cast<__m512bh>(_mm512_set1_epi16(0x3f80));
+    __m512 sum = _mm512_setzero_ps();
+    const auto weight = [&](int64_t v) __attribute__((always_inline)) {
+      if (kWhole) return exp2_of(_mm512_fmadd_ps(_mm512_load_ps(s + v * kLanes), factors, shift));
+      const __mmask16 seen = lanes_in(span, v);
+      const __m512 score = _mm512_maskz_load_ps(seen, s + v * kLanes);
+      return _mm512_maskz_mov_ps(seen, exp2_of(_mm512_fmadd_ps(score, factors, shift)));
+    };
+    const auto scaled = [&](__m512 w, int64_t v) __attribute__((always_inline)) {
+      const __mmask16 seen = kWhole ? __mmask16(0xffff) : lanes_in(span, v);
+      return _mm512_maskz_mul_ps(seen, w, _mm512_load_ps(value_scales_ + v * kLanes));
+    };
+#pragma GCC unroll 2
+    for (int64_t v = 0; v < kBlockVecs; v += 2) {
+      __m512 low = weight(v), high = weight(v + 1);
+      if (kScaled) {
+        sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+        low = scaled(low, v);
+        high = scaled(high, v + 1);
+      }
+      const __m512bh both = _mm512_cvtne2ps_pbh(high, low);
+      // Of the weights as rounded, so that numerator and denominator agree.
+      if (!kScaled) sum = _mm512_dpbf16_ps(sum, both, ones);
+      _mm512_store_si512(weights_ + i * kAttentionBlock + v * kLanes, reinterpret_cast<__m512i>(both));
+    }
+    return {sum};
+  }
+
+  /// Columns in chunks of up to four vectors; 80 as 3 + 2, so that no chunk waits for its own sums.
   template <int R>
   void weigh_rows(int64_t i, int64_t begin, int64_t end, const float* decay, float* out) const {
-    const int64_t dim = padded_dim(dim_);
-    int64_t d = 0;
-    for (; d + 4 * kLanes <= dim; d += 4 * kLanes)
-      weigh_columns<R, 4>(i, d, begin, end, decay, out);
-    for (; d < dim; d += kLanes)
-      weigh_columns<R, 1>(i, d, begin, end, decay, out);
+    int64_t d = 0, left = padded_dim(dim_) / kLanes;
+    while (left > 0) {
+      const int64_t vecs = left == 5 || left == 6 ? 3 : smaller(4, left);
+      switch (vecs) {
+        case 1:
+          weigh_columns<R, 1>(i, d, begin, end, decay, out);
+          break;
+        case 2:
+          weigh_columns<R, 2>(i, d, begin, end, decay, out);
+          break;
+        case 3:
+          weigh_columns<R, 3>(i, d, begin, end, decay, out);
+          break;
+        default:
+          weigh_columns<R, 4>(i, d, begin, end, decay, out);
+      }
+      d += vecs * kLanes;
+      left -= vecs;
+    }
   }
 
   template <int R, int V>
   void weigh_columns(int64_t i, int64_t d, int64_t begin, int64_t end, const float* decay, float* out) const {
     const int64_t dim = padded_dim(dim_);
     const uint16_t* weights = weights_ + i * kAttentionBlock;
-    const uint32_t* values = values_ + d;
     __m512 acc[R][V];
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
@@ -151,14 +321,14 @@ class PairBlock {
         acc[r][v] =
             _mm512_mul_ps(_mm512_load_ps(out + (i + r) * dim + d + v * kLanes), _mm512_set1_ps(decay[i + r]));
     }
-    // A pair of which only one position is in range is masked: 0 * NaN must not come in.
-    const auto step = [&](int64_t pair, __m512i mask) __attribute__((always_inline)) {
+    const auto step = [&](const uint32_t* values, int64_t pair,
+                          __mmask32 seen) __attribute__((always_inline)) {
       __m512bh value[V];
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        const __m512i raw = _mm512_load_si512(values + pair * dim + v * kLanes);
-        value[v] = reinterpret_cast<__m512bh>(_mm512_and_si512(raw, mask));
-      }
+      for (int v = 0; v < V; ++v)
+        value[v] = seen == kBoth
+                       ? pairs_at(values + v * kLanes)
+                       : reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(seen, values + v * kLanes));
 #pragma GCC unroll 6
       for (int r = 0; r < R; ++r) {
         const __m512bh weight = pair_at(weights + r * kAttentionBlock + 2 * pair);
@@ -167,15 +337,24 @@ class PairBlock {
           acc[r][v] = _mm512_dpbf16_ps(acc[r][v], value[v], weight);
       }
     };
-    const __m512i all = _mm512_set1_epi32(-1);
-    const int64_t last = (end - 1) / 2;
-    for (int64_t pair = begin / 2; pair <= last; ++pair) {
-      __m512i mask = all;
-      if (pair * 2 < begin)
-        mask = _mm512_and_si512(mask, _mm512_set1_epi32(static_cast<int32_t>(0xffff0000U)));
-      if (pair * 2 + 1 >= end) mask = _mm512_and_si512(mask, _mm512_set1_epi32(0xffff));
-      step(pair, mask);
+    constexpr int64_t kPairs = kCacheTile / 2;
+    const auto values_at = [&](int64_t pair) {
+      return value_tiles_[pair / kPairs] + pair % kPairs * dim + d;
+    };
+    int64_t pair = begin / 2;
+    // A pair of which only one position is in range is masked: 0 * NaN must not come in.
+    if (begin % 2 != 0) {
+      step(values_at(pair), pair, kSecond);
+      ++pair;
     }
+    while (pair < end / 2) {
+      const uint32_t* values = values_at(pair);
+      for (const int64_t stop = smaller(end / 2, (pair / kPairs + 1) * kPairs); pair < stop; ++pair) {
+        step(values, pair, kBoth);
+        values += dim;
+      }
+    }
+    if (end % 2 != 0) step(values_at(pair), pair, kFirst);
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -184,11 +363,17 @@ class PairBlock {
     }
   }
 
-  int64_t dim_ = 0;
-  alignas(64) uint16_t queries_[kQueries * kMaxHeadDim];            // [queries, padded_dim]
-  alignas(64) uint16_t weights_[kQueries * kAttentionBlock];        // [queries, block]
-  alignas(64) uint32_t keys_[kMaxHeadDim / 2 * kAttentionBlock];    // [head_dim / 2, block] pairs
-  alignas(64) uint32_t values_[kAttentionBlock / 2 * kMaxHeadDim];  // [block / 2, padded_dim] pairs
+  int64_t dim_ = 0, tiles_ = 0;
+  const uint32_t* key_tiles_[kBlockTiles];                          // [head_dim / 2, 16] pairs
+  const uint32_t* value_tiles_[kBlockTiles];                        // [8, padded_dim] pairs
+  alignas(64) uint16_t queries_[kAttentionTile * kMaxHeadDim];      // [queries, padded_dim]
+  alignas(64) float scores_[kAttentionTile * kAttentionBlock];      // [queries, block]
+  alignas(64) uint16_t weights_[kAttentionTile * kAttentionBlock];  // [queries, block]
+  alignas(64) float key_scales_[kAttentionBlock];
+  alignas(64) float value_scales_[kAttentionBlock];
+  // Tiles that are not used where they lie.
+  alignas(64) uint32_t keys_[kBlockTiles * kTileWords];
+  alignas(64) uint32_t values_[kBlockTiles * kTileWords];
 };
 
 }  // namespace

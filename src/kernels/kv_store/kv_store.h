@@ -1,6 +1,8 @@
-// Writes key and value rows of one sequence to its pages: row i goes to position start + i. bf16 rounds half
-// to even. Same bits on every instruction set. Pure and thread-safe as long as no two calls write the same
-// position.
+// Writes key and value rows of one sequence to its pages, in the layout of paged_cache.h: row i goes to
+// position start + i. bf16 rounds half to even. int8: per token and head scale = absmax / 127, code =
+// round_half_even(x / scale) by a true division; zeros give scale 0 and codes 0, NaN or infinity give scale
+// NaN and codes 0. Same bits on every instruction set. Pure and thread-safe as long as no two calls write the
+// same position.
 #pragma once
 
 #include <stdint.h>
@@ -24,7 +26,7 @@ struct KvStoreArgs {
   const int32_t* pages = nullptr;  // [ceil((start + rows) / page_size)]
   int64_t page_size = 0;
   int64_t kv_heads = 0;
-  int64_t head_dim = 0;
+  int64_t head_dim = 0;  // a multiple of 8, <= kMaxHeadDim
 };
 
 void kv_store(const KvStoreArgs& args);
