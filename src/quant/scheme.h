@@ -32,10 +32,12 @@ struct ActivationScheme {
   ActivationRule rule = ActivationRule::kAbsmax;
   int group_size = 0;      // columns of a token that share a dynamic scale; 0 = all of them
   bool is_static = false;  // one scale of the whole tensor, from the checkpoint
+  float clip_ratio = 1;    // a dynamic scale is this part of the rule's; what lies beyond is clamped
   bool operator==(const ActivationScheme&) const = default;
 };
 
-/// The checkpoint's numbers for a static scheme: q = clamp(round_half_even(x / scale) + zero_point).
+/// The checkpoint's numbers for a static scheme: q = clamp(round_half_even(x / scale + zero_point)),
+/// of all codes, and x is taken for (q - zero_point) * scale.
 struct StaticScale {
   float scale = 0;
   int zero_point = 0;
@@ -45,10 +47,11 @@ struct StaticScale {
 struct LinearScheme {
   WeightScheme weight;
   ActivationScheme activation;
+  bool transformed = false;  // the input goes through LinearData::transform first
   bool operator==(const LinearScheme&) const = default;
 
   bool is_float() const { return weight.bits >= 16; }
-  /// "w4a4", "w8a8", "w4a16", "w4a8-g128", "bf16", "f32".
+  /// "w4a4", "w8a8", "w4a16", "w4a8-g128", "w8a8-static", "w4a4-transformed", "bf16", "f32".
   std::string name() const;
 };
 

@@ -9,11 +9,11 @@
 namespace tessera::kernels {
 namespace avx2 {
 void gemm_s8(const GemmS8Args& args);
-void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride);
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums);
 }  // namespace avx2
 namespace avx512 {
 void gemm_s8(const GemmS8Args& args);
-void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride);
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums);
 }  // namespace avx512
 
 namespace scalar {
@@ -42,24 +42,34 @@ void dot(const Tile& t, int64_t k_begin, int64_t k_end, int32_t* sums) {
   }
 }
 
+/// What the sums of a row's group begin with.
+void start(const Tile& t, int64_t group, int32_t* sums) {
+  const PackedS8& w = t.args->w;
+  const int64_t column = t.panel * kPanel;
+  for (int64_t i = 0; i < kPanel; ++i) {
+    sums[i] = t.corrections[group] * (w.zeros == nullptr ? 1 : w.zeros[group * padded_n(w.n) + column + i]);
+    if (w.offsets != nullptr) sums[i] += w.offsets[column + i];
+  }
+}
+
 void tile(const Tile& t, int64_t, int64_t) {
   const PackedS8& w = t.args->w;
   const int64_t step = t.grouped ? w.group_size : padded_k(w.k);
   Vec total = zero();
   for (int64_t group = 0; group < t.groups; ++group) {
     int32_t sums[kPanel];
-    for (int32_t& sum : sums)
-      sum = t.corrections[group];
+    start(t, group, sums);
     dot(t, group * step, (group + 1) * step, sums);
     if (t.sums != nullptr) {
       for (int64_t i = 0; i < valid_columns(*t.args, t.panel); ++i)
-        t.sums[t.row * t.sums_stride + t.panel * kPanel + i] = sums[i];
-      return;
+        sums_at(t, t.row, t.panel, group)[i] = sums[i];
+      continue;
     }
-    const Vec value = generate([&](int i) { return static_cast<float>(sums[i]); });
+    Vec value = generate([&](int i) { return static_cast<float>(sums[i]); });
+    if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row, group)));
     total = t.grouped ? fma(value, load(w.scales + group * padded_n(w.n) + t.panel * kPanel), total) : value;
   }
-  finish(t, t.row, t.panel, total);
+  if (t.sums == nullptr) finish(t, t.row, t.panel, total);
 }
 
 }  // namespace
@@ -69,7 +79,7 @@ namespace {
 
 struct Functions {
   void (*run)(const GemmS8Args&);
-  void (*sums)(const GemmS8Args&, int32_t*, int64_t);
+  void (*sums)(const GemmS8Args&, const Sums&);
 };
 
 constexpr Variant<Functions> kVariants[] = {
@@ -88,6 +98,9 @@ void check_args([[maybe_unused]] const GemmS8Args& args) {
   DCHECK(args.w.k >= 1 && args.w.k <= kMaxGemmS8K, "k={}", args.w.k);
   DCHECK(args.w.group_size == 0 || (args.w.group_size % kSumBlock == 0 && args.w.k % args.w.group_size == 0),
          "group size {} with k={}", args.w.group_size, args.w.k);
+  DCHECK(args.x.group_size == 0 || (args.w.group_size != 0 && args.x.group_size % args.w.group_size == 0),
+         "rows in groups of {}, weights of {}", args.x.group_size, args.w.group_size);
+  DCHECK(args.w.offsets == nullptr || args.w.group_size == 0, "offsets with groups of {}", args.w.group_size);
   DCHECK(args.x.codes_stride >= padded_k(args.w.k) || args.row_end - args.row_begin <= 1,
          "codes stride {} with k={}", args.x.codes_stride, args.w.k);
   DCHECK(args.panel_begin >= 0 && args.panel_end <= panels(args.w.n), "panels {}..{} with n={}",
@@ -101,9 +114,9 @@ void gemm_s8(const GemmS8Args& args) {
   chosen().fn.run(args);
 }
 
-void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
   check_args(args);
-  chosen().fn.sums(args, sums, sums_stride);
+  chosen().fn.sums(args, sums);
 }
 
 const char* gemm_s8_variant() {

@@ -1,13 +1,16 @@
 // Integer GEMM: quantized rows times packed 8- or 4-bit weights, float32 out.
 //
-//   per channel: y[m,n] = float(sum_k qx[m,k]*qw[n,k]) * sx[m] * sw[n] + bias[n]
-//   groups:      y[m,n] = (sum_g float(sum_{k in g} qx*qw) * sw[g,n]) * sx[m] + bias[n]     g ascending,
-//   fused multiply-add
+//   per channel: y[m,n] = float(sum_k qx[m,k] * (qw[n,k] - z[n]) + o[n]) * sx[m] * sw[n] + bias[n]
+//   groups:      y[m,n] = (sum_g float(sum_{k in g} qx * (qw - z[g,n])) * sw[g,n]) * sx[m] + bias[n]
+//   and where the rows have scales per group too:
+//                y[m,n] = (sum_g float(sum_{k in g} qx * (qw - z[g,n])) * sx[m,g] * sw[g,n]) + bias[n]
+//   with g ascending, the last product and the addition fused. z: zero points or 0. o: offsets or 0.
 //
-// The integer sums are exact in int32 for k <= kMaxGemmS8K, also when every operand is -128. The float
-// operations are the same, in the same order, for every tile shape and instruction set: y has the same bits
-// on every machine, for any row range, panel range and number of rows. Pure and thread-safe: callers split
-// rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is all that is written. Columns
+// The integer sums are exact in int32 for k <= kMaxGemmS8K, also when every operand is the most extreme one.
+// The float operations are the same, in the same order, for every tile shape and instruction set: y has the
+// same bits on every machine, for any row range, panel range and number of rows. Pure and thread-safe:
+// callers split rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is all that is
+// written. Columns
 // >= n are never written.
 #pragma once
 
@@ -18,7 +21,7 @@
 
 namespace tessera::kernels {
 
-/// 255 * 128 * k stays below 2^31.
+/// 255 * 128 * k stays below 2^31: codes -128, weights and zero points at opposite ends.
 inline constexpr int64_t kMaxGemmS8K = 65536;
 
 /// Packed weights: a view.
@@ -28,12 +31,14 @@ struct PackedS8 {
   const float* scales = nullptr;  // [groups, padded_n(n)]
   int64_t n = 0;
   int64_t k = 0;
-  int bits = 8;            // 8 or 4
-  int64_t group_size = 0;  // 0: one scale per column; else a multiple of 32 that divides k
+  int bits = 8;                      // 8 or 4
+  int64_t group_size = 0;            // 0: one scale per column; else a multiple of 32 that divides k
+  const uint8_t* zeros = nullptr;    // [groups, padded_n(n)], pack_zeros(); null: all zero points are 0
+  const int32_t* offsets = nullptr;  // [padded_n(n)], without groups only; null: 0
 };
 
 struct GemmS8Args {
-  QuantizedRows x;
+  QuantizedRows x;  // its group_size is 0 or a multiple of the weights'
   PackedS8 w;
   int x_bits = 8;               // 4: all codes of x are within -8..7 (AVX2 then sums products in 16 bits)
   const float* bias = nullptr;  // [n] or null
@@ -46,9 +51,13 @@ struct GemmS8Args {
 
 void gemm_s8(const GemmS8Args& args);
 
-/// The exact sums over all of k, as [rows, n] int32 at sums + m * sums_stride: for tests. Uses args.x codes
-/// and block_sums, args.w and the ranges; no scales, no bias.
-void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride);
+/// The integer sums, as [groups, rows, n]: sum m, n of group g at g * group_stride + m * row_stride + n. One
+/// group without groups. For tests; no scales, no bias, and args.y is not touched.
+struct Sums {
+  int32_t* to = nullptr;
+  int64_t row_stride = 0, group_stride = 0;
+};
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums);
 
 /// Name of the instruction set of the variant that both call.
 const char* gemm_s8_variant();

@@ -26,7 +26,7 @@ int64_t tile_panels(int64_t, bool) {
 }
 
 /// The 32-bit sums of 16 columns.
-struct Sums {
+struct Columns {
   __m256i lo, hi;
 };
 
@@ -37,7 +37,7 @@ inline int32_t word_at(const int8_t* p) {
 }
 
 template <int R>
-inline void dot_bytes(const uint8_t* w, int64_t tiles, const int8_t* x, int64_t stride, Sums (&sums)[R]) {
+inline void dot_bytes(const uint8_t* w, int64_t tiles, const int8_t* x, int64_t stride, Columns (&sums)[R]) {
   __m256i acc[R][4];
   for (int r = 0; r < R; ++r) {
     for (int q = 0; q < 4; ++q)
@@ -69,7 +69,7 @@ inline void dot_bytes(const uint8_t* w, int64_t tiles, const int8_t* x, int64_t 
 /// At most kTilesCodes4 or kTilesCodes8 tiles, in 16 bits.
 template <int R>
 inline __attribute__((always_inline)) void dot_nibbles_short(const uint8_t* w, int64_t tiles, const int8_t* x,
-                                                             int64_t stride, Sums (&sums)[R]) {
+                                                             int64_t stride, Columns (&sums)[R]) {
   const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i acc[R][2];
 #pragma GCC unroll 4
@@ -101,18 +101,38 @@ inline __attribute__((always_inline)) void dot_nibbles_short(const uint8_t* w, i
 
 template <int R>
 inline void dot_nibbles(const uint8_t* w, int64_t tiles, int64_t most, const int8_t* x, int64_t stride,
-                        Sums (&sums)[R]) {
+                        Columns (&sums)[R]) {
   for (int64_t t = 0; t < tiles; t += most) {
     const int64_t count = tiles - t < most ? tiles - t : most;
     dot_nibbles_short<R>(w + t * 64, count, x + t * 8, stride, sums);
   }
 }
 
-inline void write_sums(const Tile& t, int64_t r, const Sums& sums) {
-  int32_t* to = t.sums + (t.row + r) * t.sums_stride + t.panel * kPanel;
+inline void write_sums(const Tile& t, int64_t r, int64_t group, const Columns& sums) {
+  int32_t* to = sums_at(t, t.row + r, t.panel, group);
   const int64_t n = valid_columns(*t.args, t.panel);
   _mm256_maskstore_epi32(to, lane_mask(n), sums.lo);
   if (n > 8) _mm256_maskstore_epi32(to + 8, lane_mask(n - 8), sums.hi);
+}
+
+/// What the sums of a group begin with.
+inline Columns start(const Tile& t, int64_t r, int64_t group) {
+  const PackedS8& w = t.args->w;
+  const int64_t column = t.panel * kPanel;
+  Columns sums;
+  sums.lo = sums.hi = _mm256_set1_epi32(t.corrections[r * t.groups + group]);
+  if (w.zeros != nullptr) {
+    const uint8_t* from = w.zeros + group * padded_n(w.n) + column;
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    sums.lo = _mm256_mullo_epi32(sums.lo, _mm256_cvtepu8_epi32(bytes));
+    sums.hi = _mm256_mullo_epi32(sums.hi, _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
+  }
+  if (w.offsets != nullptr) {
+    const auto* from = reinterpret_cast<const __m256i*>(w.offsets + column);
+    sums.lo = _mm256_add_epi32(sums.lo, _mm256_loadu_si256(from));
+    sums.hi = _mm256_add_epi32(sums.hi, _mm256_loadu_si256(from + 1));
+  }
+  return sums;
 }
 
 template <int R>
@@ -127,9 +147,9 @@ void tile_of(const Tile& t) {
   for (int r = 0; r < R; ++r)
     total[r] = zero();
   for (int64_t group = 0; group < t.groups; ++group, weights += tiles * 64, x += step) {
-    Sums sums[R];
+    Columns sums[R];
     for (int r = 0; r < R; ++r)
-      sums[r].lo = sums[r].hi = _mm256_set1_epi32(t.corrections[r * t.groups + group]);
+      sums[r] = start(t, r, group);
     if (w.bits == 8) {
       dot_bytes<R>(weights, tiles, x, t.args->x.codes_stride, sums);
     } else {
@@ -138,10 +158,11 @@ void tile_of(const Tile& t) {
     const float* scale = w.scales + group * padded_n(w.n) + t.panel * kPanel;
     for (int r = 0; r < R; ++r) {
       if (t.sums != nullptr) {
-        write_sums(t, r, sums[r]);
+        write_sums(t, r, group, sums[r]);
         continue;
       }
-      const Vec value{_mm256_cvtepi32_ps(sums[r].lo), _mm256_cvtepi32_ps(sums[r].hi)};
+      Vec value{_mm256_cvtepi32_ps(sums[r].lo), _mm256_cvtepi32_ps(sums[r].hi)};
+      if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row + r, group)));
       total[r] = t.grouped ? fma(value, load(scale), total[r]) : value;
     }
   }

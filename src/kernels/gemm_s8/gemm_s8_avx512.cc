@@ -119,26 +119,50 @@ inline __attribute__((always_inline)) void row_step(const uint8_t* w, const int8
   }
 }
 
+/// What the sums of a group begin with.
 template <int R, int P>
 inline __attribute__((always_inline)) void start(const Tile& t, int64_t group, __m512i (&acc)[R][P]) {
+  const PackedS8& w = t.args->w;
+  const int64_t column = t.panel * kPanel;
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p)
       acc[r][p] = _mm512_set1_epi32(t.corrections[r * t.groups + group]);
   }
+  if (w.zeros != nullptr) {
+    const uint8_t* from = w.zeros + group * padded_n(w.n) + column;
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + p * kPanel));
+      const __m512i zeros = _mm512_cvtepu8_epi32(bytes);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r)
+        acc[r][p] = _mm512_mullo_epi32(acc[r][p], zeros);
+    }
+  }
+  if (w.offsets != nullptr) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const __m512i offsets = _mm512_loadu_si512(w.offsets + column + p * kPanel);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r)
+        acc[r][p] = _mm512_add_epi32(acc[r][p], offsets);
+    }
+  }
 }
 
 // Inlined and unrolled although it is rare: a call would put the accumulators into memory, in the hot loop
 // too.
 template <int R, int P>
-inline __attribute__((always_inline)) void write_sums(const Tile& t, const __m512i (&acc)[R][P]) {
+inline __attribute__((always_inline)) void write_sums(const Tile& t, int64_t group,
+                                                      const __m512i (&acc)[R][P]) {
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
-      int32_t* to = t.sums + (t.row + r) * t.sums_stride + (t.panel + p) * kPanel;
-      _mm512_mask_storeu_epi32(to, lane_mask(valid_columns(*t.args, t.panel + p)), acc[r][p]);
+      _mm512_mask_storeu_epi32(sums_at(t, t.row + r, t.panel + p, group),
+                               lane_mask(valid_columns(*t.args, t.panel + p)), acc[r][p]);
     }
   }
 }
@@ -151,7 +175,7 @@ void channel_tile(const Tile& t) {
   __m512i acc[R][P];
   start<R, P>(t, 0, acc);
   dot<R, P, kBits>(w.tiles + t.panel * panel_bytes, t.ahead, panel_bytes, panel_bytes / 64, x, acc);
-  if (t.sums != nullptr) return write_sums<R, P>(t, acc);
+  if (t.sums != nullptr) return write_sums<R, P>(t, 0, acc);
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
@@ -171,8 +195,10 @@ void row_tile(const Tile& t) {
   const int64_t panel_bytes = packed_s8_panel_bytes(w.k, kBits);
   const uint8_t* weights = w.tiles + t.panel * panel_bytes;
   const int8_t* x = t.args->x.codes + t.row * t.args->x.codes_stride;
+  __m512i first[1][1];
+  start<1, 1>(t, 0, first);
   __m512i acc[kUnroll];
-  acc[0] = _mm512_set1_epi32(t.corrections[0]);
+  acc[0] = first[0][0];
 #pragma GCC unroll 4
   for (int u = 1; u < kUnroll; ++u)
     acc[u] = _mm512_setzero_si512();
@@ -183,7 +209,7 @@ void row_tile(const Tile& t) {
   const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(acc[0], acc[1]), _mm512_add_epi32(acc[2], acc[3]));
   if (t.sums != nullptr) {
     const __m512i sums[1][1] = {{sum}};
-    return write_sums<1, 1>(t, sums);
+    return write_sums<1, 1>(t, 0, sums);
   }
   finish(t, t.row, t.panel, {_mm512_cvtepi32_ps(sum)});
 }
@@ -207,16 +233,34 @@ void grouped_tile(const Tile& t) {
     __m512i acc[R][P];
     start<R, P>(t, group, acc);
     dot<R, P, kBits>(weights, t.ahead, panel_bytes, group_bytes / 64, x, acc);
+    if (t.sums != nullptr) write_sums<R, P>(t, group, acc);
+    __m512 value[R][P];
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p)
+        value[r][p] = _mm512_cvtepi32_ps(acc[r][p]);
+    }
+    if (t.args->x.group_size != 0) {
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) {
+        const __m512 scale = _mm512_set1_ps(row_scale(t, t.row + r, group));
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p)
+          value[r][p] = _mm512_mul_ps(value[r][p], scale);
+      }
+    }
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
       const __m512 scale = _mm512_loadu_ps(scales + p * kPanel);
 #pragma GCC unroll 12
       for (int r = 0; r < R; ++r)
-        total[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[r][p]), scale, total[r][p]);
+        total[r][p] = _mm512_fmadd_ps(value[r][p], scale, total[r][p]);
     }
     weights += group_bytes;
     scales += padded_n(w.n);
   }
+  if (t.sums != nullptr) return;
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4

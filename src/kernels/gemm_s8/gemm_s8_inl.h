@@ -23,8 +23,7 @@ struct Tile {
   int64_t row, panel;          // the first of the tile
   const int32_t* corrections;  // [rows, groups] of the tile
   int64_t groups;              // 1 when not grouped
-  int32_t* sums;               // not null: write the sums there and nothing else
-  int64_t sums_stride;
+  const Sums* sums;            // not null: write them and nothing else
   bool grouped;
   const uint8_t* ahead;  // weights that come next, for the tile to prefetch; may be the tile's own
 };
@@ -33,9 +32,10 @@ int64_t tile_rows(bool grouped);
 int64_t tile_panels(int64_t rows, bool grouped);
 void tile(const Tile& t, int64_t rows, int64_t panels);
 
-/// corrections[row, group] = -bias * sum of the row's codes in the group.
+/// corrections[row, group] = -bias * sum of the row's codes in the group. With zero points, which differ from
+/// column to column, it is the bare -sum: the tiles multiply.
 inline void correct(const GemmS8Args& args, int64_t row, int64_t rows, int64_t groups, int32_t* corrections) {
-  const int32_t factor = args.w.bits == 8 ? -128 : -8;
+  const int32_t factor = args.w.zeros != nullptr ? -1 : -code_bias(args.w.bits);
   const int64_t blocks = (groups == 1 ? padded_k(args.w.k) : args.w.group_size) / kSumBlock;
   for (int64_t r = 0; r < rows; ++r) {
     const int32_t* sums = args.x.block_sums + (row + r) * args.x.sums_stride;
@@ -73,8 +73,8 @@ inline int64_t chunk_rows(int64_t k, int64_t groups, int64_t most_rows) {
   return rows < most_rows ? most_rows : rows / most_rows * most_rows;
 }
 
-inline void walk(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
-  const bool grouped = args.w.group_size != 0 && sums == nullptr;
+inline void walk(const GemmS8Args& args, const Sums* sums) {
+  const bool grouped = args.w.group_size != 0;
   const int64_t groups = grouped ? args.w.k / args.w.group_size : 1;
   const int64_t most_rows = tile_rows(grouped);
   const int64_t chunk = chunk_rows(args.w.k, groups, most_rows);
@@ -88,8 +88,7 @@ inline void walk(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
       int64_t width = most_panels;
       while (width > args.panel_end - panel)
         width /= 2;
-      walk_rows({&args, row, panel, corrections, groups, sums, sums_stride, grouped, nullptr}, rows, width,
-                most_rows);
+      walk_rows({&args, row, panel, corrections, groups, sums, grouped, nullptr}, rows, width, most_rows);
       panel += width;
     }
   }
@@ -101,11 +100,22 @@ inline int64_t valid_columns(const GemmS8Args& args, int64_t panel) {
   return left < kPanel ? left : kPanel;
 }
 
+/// Where the first of the panel's sums of one row goes.
+inline int32_t* sums_at(const Tile& t, int64_t row, int64_t panel, int64_t group) {
+  return t.sums->to + group * t.sums->group_stride + row * t.sums->row_stride + panel * kPanel;
+}
+
+/// The scale of a row's group of weights, where rows have scales per group.
+inline float row_scale(const Tile& t, int64_t row, int64_t group) {
+  const QuantizedRows& x = t.args->x;
+  return x.scales[row * x.scales_stride + group * t.args->w.group_size / x.group_size];
+}
+
 /// `value`: the integer sums as floats (per channel), or the groups' scaled sum.
 inline void finish(const Tile& t, int64_t row, int64_t panel, Vec value) {
   const GemmS8Args& args = *t.args;
   const int64_t column = panel * kPanel;
-  value = mul(value, set1(args.x.scales[row]));
+  if (args.x.group_size == 0) value = mul(value, set1(args.x.scales[row * args.x.scales_stride]));
   if (!t.grouped) value = mul(value, load(args.w.scales + column));
   const float* bias = args.bias == nullptr ? nullptr : args.bias + column;
   write_panel(value, bias, args.accumulate, args.y + row * args.y_stride + column,
@@ -115,11 +125,11 @@ inline void finish(const Tile& t, int64_t row, int64_t panel, Vec value) {
 }  // namespace
 
 void gemm_s8(const GemmS8Args& args) {
-  walk(args, nullptr, 0);
+  walk(args, nullptr);
 }
 
-void gemm_s8_sums(const GemmS8Args& args, int32_t* sums, int64_t sums_stride) {
-  walk(args, sums, sums_stride);
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
+  walk(args, &sums);
 }
 
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

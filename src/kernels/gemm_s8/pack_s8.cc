@@ -59,6 +59,17 @@ void pack_scales(const float* scales, int64_t n, int64_t groups, float* packed) 
   }
 }
 
+void pack_zeros(const int8_t* zeros, int64_t n, int64_t groups, int bits, uint8_t* packed) {
+  const int64_t width = padded_n(n);
+  const int bias = code_bias(bits);
+  for (int64_t group = 0; group < groups; ++group) {
+    uint8_t* to = packed + group * width;
+    for (int64_t row = 0; row < n; ++row)
+      to[row] = static_cast<uint8_t>(zeros[row * groups + group] + bias);
+    std::fill(to + n, to + width, static_cast<uint8_t>(bias));
+  }
+}
+
 int packed_s8_code(const uint8_t* tiles, int64_t k, int bits, int64_t row, int64_t col) {
   const uint8_t* panel = tiles + row / kPanel * packed_s8_panel_bytes(k, bits);
   const int64_t lane = row % kPanel * 4 + col % 4;

@@ -29,6 +29,11 @@ constexpr int64_t packed_s8_panel_bytes(int64_t k, int bits) {
   return kPanel * padded_k(k) * bits / 8;
 }
 
+/// What weights are stored with, to be unsigned.
+constexpr int code_bias(int bits) {
+  return 1 << (bits - 1);
+}
+
 /// codes: [rows, k] row-major, rows 1..16, `codes_stride` bytes from row to row; 4-bit codes are -8..7, one
 /// per byte. Writes packed_s8_panel_bytes(k, bits) bytes to `panel`.
 void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int64_t k, int bits,
@@ -36,6 +41,10 @@ void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int6
 
 /// scales: [n, groups] row-major, as in checkpoints -> packed [groups, padded_n(n)], padding 0.
 void pack_scales(const float* scales, int64_t n, int64_t groups, float* packed);
+
+/// Zero points [n, groups], row-major, in the range of the codes -> packed [groups, padded_n(n)], stored as
+/// the weights are, with the bias of `bits`; padding: the bias.
+void pack_zeros(const int8_t* zeros, int64_t n, int64_t groups, int bits, uint8_t* packed);
 
 /// The code at (row, col) of packed weights: for tests and tools.
 int packed_s8_code(const uint8_t* tiles, int64_t k, int bits, int64_t row, int64_t col);

@@ -26,8 +26,16 @@ Quantized run(const float* x, int64_t x_stride, int64_t rows, int64_t k, const C
   Quantized out{std::vector<int8_t>(static_cast<size_t>(rows * stride), 99),
                 std::vector<float>(static_cast<size_t>(rows)),
                 std::vector<int32_t>(static_cast<size_t>(rows * sums), -1)};
-  quantize_rows(
-      {x, x_stride, rows, k, range, out.codes.data(), stride, out.scales.data(), out.sums.data(), sums});
+  quantize_rows({.x = x,
+                 .x_stride = x_stride,
+                 .rows = rows,
+                 .k = k,
+                 .range = range,
+                 .codes = out.codes.data(),
+                 .codes_stride = stride,
+                 .scales = out.scales.data(),
+                 .block_sums = out.sums.data(),
+                 .sums_stride = sums});
   // Back to rows of padded_k(k), having seen that the gap was left alone.
   std::vector<int8_t> dense;
   for (int64_t row = 0; row < rows; ++row) {
@@ -86,6 +94,97 @@ TEST(QuantizeRows, EveryLengthAndRule) {
     const std::vector<float> x = random.floats(3 * stride + 1, 2.5F);
     for (const CodeRange& range : ranges())
       expect_equal(run(x.data() + 1, stride, 3, k, range), reference(x.data() + 1, stride, 3, k, range), k);
+  }
+}
+
+/// Groups by the definition: each is a row of its own.
+TEST(QuantizeRows, GroupsAreQuantizedAsRows) {
+  Random random(4);
+  const int64_t rows = 3;
+  for (const int64_t group : {32, 64, 96, 128}) {
+    for (const int64_t groups : {1, 2, 5}) {
+      const int64_t k = group * groups, stride = padded_k(k);
+      std::vector<float> x = random.floats(rows * k);
+      x[1] = 1e4F;                                    // an outlier must not touch the group beside it
+      std::fill_n(x.begin() + k, group, 0.0F);        // a group of zeros
+      x[static_cast<size_t>(2 * k)] = std::nanf("");  // a poisoned group
+      for (const CodeRange& range : ranges()) {
+        std::vector<int8_t> codes(static_cast<size_t>(rows * stride), 99);
+        std::vector<float> scales(static_cast<size_t>(rows * (groups + 1)), -1.0F);
+        std::vector<int32_t> sums(static_cast<size_t>(rows * stride / kSumBlock));
+        quantize_rows({.x = x.data(),
+                       .x_stride = k,
+                       .rows = rows,
+                       .k = k,
+                       .range = range,
+                       .group_size = group,
+                       .codes = codes.data(),
+                       .codes_stride = stride,
+                       .scales = scales.data(),
+                       .scales_stride = groups + 1,
+                       .block_sums = sums.data(),
+                       .sums_stride = stride / kSumBlock});
+        for (int64_t row = 0; row < rows; ++row) {
+          for (int64_t g = 0; g < groups; ++g) {
+            const Quantized one = run(x.data() + row * k + g * group, group, 1, group, range);
+            const float scale = scales[static_cast<size_t>(row * (groups + 1) + g)];
+            EXPECT_TRUE(testing::same_bits({scale}, one.scales)) << row << ' ' << g;
+            EXPECT_TRUE(std::equal(one.codes.begin(), one.codes.begin() + group,
+                                   codes.begin() + row * stride + g * group));
+            for (int64_t block = 0; block < group / kSumBlock; ++block)
+              EXPECT_EQ(sums[static_cast<size_t>((row * stride + g * group) / kSumBlock + block)],
+                        one.sums[static_cast<size_t>(block)]);
+          }
+          EXPECT_EQ(scales[static_cast<size_t>(row * (groups + 1) + groups)], -1.0F);
+        }
+      }
+    }
+  }
+}
+
+TEST(QuantizeRows, StaticScalesSaturateAndShift) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const int bits : {8, 4}) {
+    const CodeRange range = code_range({.bits = bits, .is_static = true});
+    const int low = -(1 << (bits - 1)), high = -low - 1;
+    EXPECT_EQ(range.min_code, low);
+    EXPECT_EQ(range.max_code, high);
+    Random random(5);
+    for (const int zero_point : {0, 3, low, high}) {
+      for (int64_t k = 1; k <= 140; ++k) {
+        const float scale = 0.037F;
+        std::vector<float> x = random.floats(k);
+        if (k > 3) x[2] = 3e38F, x[3] = -3e38F;  // x / scale overflows
+        std::vector<int8_t> codes(static_cast<size_t>(padded_k(k)), 99);
+        std::vector<int32_t> sums(static_cast<size_t>(padded_k(k) / kSumBlock));
+        float written = 0;
+        QuantizeRowsArgs args{.x = x.data(),
+                              .x_stride = k,
+                              .rows = 1,
+                              .k = k,
+                              .range = range,
+                              .fixed_scale = scale,
+                              .zero_point = zero_point,
+                              .codes = codes.data(),
+                              .codes_stride = padded_k(k),
+                              .scales = &written,
+                              .block_sums = sums.data(),
+                              .sums_stride = padded_k(k) / kSumBlock};
+        quantize_rows(args);
+        EXPECT_EQ(written, scale);
+        for (int64_t i = 0; i < padded_k(k); ++i) {
+          const float shifted =
+              i < k ? x[static_cast<size_t>(i)] / scale + static_cast<float>(zero_point) : 0;
+          const float code =
+              std::nearbyintf(std::clamp(shifted, static_cast<float>(low), static_cast<float>(high)));
+          ASSERT_EQ(codes[static_cast<size_t>(i)], static_cast<int>(code)) << "k=" << k << " at " << i;
+        }
+        x[static_cast<size_t>(k / 2)] = k % 2 == 0 ? inf : std::nanf("");
+        quantize_rows(args);
+        EXPECT_TRUE(std::isnan(written));
+        EXPECT_TRUE(std::all_of(codes.begin(), codes.end(), [](int8_t code) { return code == 0; }));
+      }
+    }
   }
 }
 

@@ -24,7 +24,9 @@ constexpr int64_t padded_k(int64_t k) {
 struct QuantizedRows {
   const int8_t* codes = nullptr;        // [rows, padded_k(k)]; 4-bit codes too are one per byte, -8..7
   int64_t codes_stride = 0;             // bytes from row to row, >= padded_k(k); no alignment is required
-  const float* scales = nullptr;        // [rows]
+  const float* scales = nullptr;        // [rows], or [rows, k / group_size]
+  int64_t scales_stride = 1;            // elements from row to row
+  int64_t group_size = 0;               // columns that share a scale; 0: all of a row
   const int32_t* block_sums = nullptr;  // [rows, padded_k(k) / kSumBlock]
   int64_t sums_stride = 0;              // elements from row to row
 };

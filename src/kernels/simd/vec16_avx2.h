@@ -187,11 +187,47 @@ inline void transpose(Vec (&m)[16]) {
   }
 }
 
+/// See vec16_scalar.h.
+struct Extremes {
+  __m256i high = _mm256_setzero_si256();
+  __m256i low = _mm256_setzero_si256();
+};
+inline void take(Extremes& e, Vec v) {
+  const __m256i lo = _mm256_castps_si256(v.lo), hi = _mm256_castps_si256(v.hi);
+  e.high = _mm256_max_epi32(e.high, _mm256_max_epi32(lo, hi));
+  e.low = _mm256_max_epu32(e.low, _mm256_max_epu32(lo, hi));
+}
+inline void merge(Extremes& a, const Extremes& b) {
+  a.high = _mm256_max_epi32(a.high, b.high);
+  a.low = _mm256_max_epu32(a.low, b.low);
+}
+inline int32_t high_bits(const Extremes& e) {
+  __m128i v = _mm_max_epi32(_mm256_castsi256_si128(e.high), _mm256_extracti128_si256(e.high, 1));
+  v = _mm_max_epi32(v, _mm_shuffle_epi32(v, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(v, _mm_shuffle_epi32(v, 0xb1)));
+}
+inline uint32_t low_bits(const Extremes& e) {
+  __m128i v = _mm_max_epu32(_mm256_castsi256_si128(e.low), _mm256_extracti128_si256(e.low, 1));
+  v = _mm_max_epu32(v, _mm_shuffle_epi32(v, 0x4e));
+  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(v, _mm_shuffle_epi32(v, 0xb1))));
+}
+
 inline void store_codes(int8_t* p, Vec a) {
   const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi));
   const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
   const __m128i lo = _mm256_castsi256_si128(ordered), hi = _mm256_extracti128_si256(ordered, 1);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(lo, hi));
+}
+inline void store_codes(int8_t* p, Vec a, Vec b, Vec c, Vec d) {
+  const auto pack = [](Vec first, Vec second) {
+    // Within 128-bit halves: first.lo first.hi second.lo second.hi, of each the lower and the upper fours.
+    const __m256i words =
+        _mm256_packs_epi16(_mm256_packs_epi32(_mm256_cvtps_epi32(first.lo), _mm256_cvtps_epi32(first.hi)),
+                           _mm256_packs_epi32(_mm256_cvtps_epi32(second.lo), _mm256_cvtps_epi32(second.hi)));
+    return _mm256_permutevar8x32_epi32(words, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  };
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), pack(a, b));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), pack(c, d));
 }
 inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
   for (int64_t block = 0; block < blocks; ++block) {

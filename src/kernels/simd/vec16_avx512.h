@@ -165,8 +165,37 @@ inline void transpose(Vec (&m)[16]) {
     m[i].v = t[i];
 }
 
+/// See vec16_scalar.h.
+struct Extremes {
+  __m512i high = _mm512_setzero_si512();
+  __m512i low = _mm512_setzero_si512();
+};
+inline void take(Extremes& e, Vec v) {
+  e.high = _mm512_max_epi32(e.high, _mm512_castps_si512(v.v));
+  e.low = _mm512_max_epu32(e.low, _mm512_castps_si512(v.v));
+}
+inline void merge(Extremes& a, const Extremes& b) {
+  a.high = _mm512_max_epi32(a.high, b.high);
+  a.low = _mm512_max_epu32(a.low, b.low);
+}
+inline int32_t high_bits(const Extremes& e) {
+  return _mm512_reduce_max_epi32(e.high);
+}
+inline uint32_t low_bits(const Extremes& e) {
+  return _mm512_reduce_max_epu32(e.low);
+}
+
 inline void store_codes(int8_t* p, Vec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+inline void store_codes(int8_t* p, Vec a, Vec b, Vec c, Vec d) {
+  const auto words = [](Vec x, Vec y) {
+    return _mm512_packs_epi32(_mm512_cvtps_epi32(x.v), _mm512_cvtps_epi32(y.v));
+  };
+  // Within 128-bit parts: four codes each of a, b, c, d.
+  const __m512i mixed = _mm512_packs_epi16(words(a, b), words(c, d));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, mixed));
 }
 
 /// Sums of 8 blocks of 32 codes: fours by vpdpbusd, then a transposing tree; summing block by block took 40 %

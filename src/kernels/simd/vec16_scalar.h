@@ -154,10 +154,44 @@ inline void transpose(Vec (&m)[16]) {
   }
 }
 
-/// Integral lanes within -128..127 -> 16 bytes.
+/// Running extremes of floats, as bits: the largest as signed integers is the largest float that is not
+/// negative, the largest as unsigned ones is the lowest negative float. Infinity and NaN come out above all
+/// finite numbers: one pass finds the range of a row and what poisons it.
+struct Extremes {
+  int32_t high = 0;
+  uint32_t low = 0;
+};
+inline void take(Extremes& e, Vec v) {
+  for (const float& lane : v.lane) {
+    int32_t bits;
+    __builtin_memcpy(&bits, &lane, sizeof(bits));
+    const auto unsigned_bits = static_cast<uint32_t>(bits);
+    e.high = bits > e.high ? bits : e.high;
+    e.low = unsigned_bits > e.low ? unsigned_bits : e.low;
+  }
+}
+inline void merge(Extremes& a, const Extremes& b) {
+  a.high = b.high > a.high ? b.high : a.high;
+  a.low = b.low > a.low ? b.low : a.low;
+}
+inline int32_t high_bits(const Extremes& e) {
+  return e.high;
+}
+inline uint32_t low_bits(const Extremes& e) {
+  return e.low;
+}
+
+/// Lanes that round to -128..127, rounded half to even -> 16 bytes.
 inline void store_codes(int8_t* p, Vec a) {
+  const Vec rounded = round_even(a);
   for (int i = 0; i < 16; ++i)
-    p[i] = static_cast<int8_t>(a.lane[i]);
+    p[i] = static_cast<int8_t>(rounded.lane[i]);
+}
+inline void store_codes(int8_t* p, Vec a, Vec b, Vec c, Vec d) {
+  store_codes(p, a);
+  store_codes(p + 16, b);
+  store_codes(p + 32, c);
+  store_codes(p + 48, d);
 }
 /// sums[i] = the sum of codes 32 i .. 32 i + 31.
 inline void sum_blocks(const int8_t* codes, int64_t blocks, int32_t* sums) {
