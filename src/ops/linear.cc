@@ -22,6 +22,8 @@ Result<Linear> Linear::pack(quant::LinearData data, const PackOptions& options, 
     linear.bias_ = TRY(AlignedBuffer::allocate(data.bias.size() * sizeof(float)));
     std::memcpy(linear.bias_.data(), data.bias.data(), data.bias.size() * sizeof(float));
   }
+  if (!data.transform.empty())
+    linear.transform_ = TRY(InputTransform::make(std::move(data.transform), data.in));
   linear.weights_ = TRY(kind->pack(std::move(data), pool));
   return linear;
 }
@@ -33,10 +35,12 @@ Status Linear::check(const quant::LinearScheme& scheme, int64_t in) {
 }
 
 int64_t Linear::packed_bytes() const {
-  return (weights_ == nullptr ? 0 : weights_->bytes()) + static_cast<int64_t>(bias_.size());
+  return (weights_ == nullptr ? 0 : weights_->bytes()) + static_cast<int64_t>(bias_.size()) +
+         (transform_ == nullptr ? 0 : transform_->bytes());
 }
 
-Operand Linear::operand(LinearInput& input, ThreadPool& pool) const {
+Operand Linear::operand(LinearInput& shared, ThreadPool& pool) const {
+  LinearInput& input = transform_ == nullptr ? shared : shared.transformed(*transform_, pool);
   switch (weights_->input_form()) {
     case InputForm::kFloat:
       return {.rows = input.rows()};

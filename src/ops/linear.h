@@ -51,6 +51,7 @@ class Linear {
  private:
   quant::LinearScheme scheme_;
   quant::StaticScale input_scale_;
+  std::unique_ptr<const InputTransform> transform_;  // null = none
   int64_t out_ = 0, in_ = 0;
   std::unique_ptr<const PackedWeights> weights_;
   AlignedBuffer bias_;

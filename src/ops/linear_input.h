@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/quantize_rows/quantized_rows.h"
+#include "ops/input_transform.h"
 #include "quant/scheme.h"
 #include "tensor/matrix.h"
 
@@ -25,6 +27,9 @@ class LinearInput {
                                    ThreadPool& pool);
   /// bf16 bits, [tokens, padded_k_bf16(in)].
   MatrixView<const uint16_t> bf16(ThreadPool& pool);
+  /// The rows after `transform`, with their own forms; made on first use of it or of an equal one, valid
+  /// until reset(). `transform` outlives that.
+  LinearInput& transformed(const InputTransform& transform, ThreadPool& pool);
 
  private:
   /// The codes in one scheme.
@@ -33,6 +38,12 @@ class LinearInput {
     quant::StaticScale fixed;
     AlignedBuffer codes, scales, sums;
   };
+  /// The rows after one transform.
+  struct Transformed {
+    const InputTransform* transform = nullptr;
+    AlignedBuffer rows;
+    std::unique_ptr<LinearInput> input;
+  };
   void quantize(Codes& codes, ThreadPool& pool) const;
   kernels::QuantizedRows view(const Codes& codes) const;
 
@@ -40,6 +51,8 @@ class LinearInput {
   // Linears of one input may differ in scheme. A deque, so that none moves while another is added.
   std::deque<Codes> codes_;
   size_t codes_made_ = 0;  // the first ones are of x_, the rest are workspaces
+  std::deque<Transformed> transformed_;
+  size_t transformed_made_ = 0;  // likewise
   bool has_bf16_ = false;
   AlignedBuffer bf16_;
 };

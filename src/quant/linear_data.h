@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "quant/input_transform.h"
 #include "quant/scheme.h"
 #include "tensor/tensor.h"
 
@@ -22,6 +23,7 @@ struct LinearData {
   std::vector<int8_t> zero_points;  // [out, groups(in)]; empty when symmetric
   std::vector<float> bias;          // [out] or empty
   StaticScale input;                // of static activations
+  InputTransform transform;         // of the input, before it is quantized; empty = none
 
   int64_t groups() const { return scheme.weight.group_size == 0 ? 1 : in / scheme.weight.group_size; }
 };

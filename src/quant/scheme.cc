@@ -5,11 +5,12 @@
 namespace tessera::quant {
 
 std::string LinearScheme::name() const {
-  if (weight.bits == 32) return "f32";
-  if (weight.bits == 16) return "bf16";
+  const char* change = transformed ? "-transformed" : "";
+  if (is_float()) return fmt::format("{}{}", weight.bits == 32 ? "f32" : "bf16", change);
   const std::string group = weight.group_size == 0 ? "" : fmt::format("-g{}", weight.group_size);
   const std::string zero = weight.symmetric ? "" : "-asym";
-  return fmt::format("w{}a{}{}{}", weight.bits, activation.bits, group, zero);
+  const char* fixed = activation.is_static ? "-static" : "";
+  return fmt::format("w{}a{}{}{}{}{}", weight.bits, activation.bits, group, zero, fixed, change);
 }
 
 }  // namespace tessera::quant
