@@ -44,13 +44,20 @@ struct Scale {
   bool ordinary;  // divide() is exact, and no quotient rounds to beyond the range
 };
 
+/// Whether the divisors alone keep every quotient within the codes: those of clipping rules do not.
+inline bool fits(const CodeRange& range) {
+  return range.positive_divisor < static_cast<float>(range.max_code) + 0.499F &&
+         range.negative_divisor < 0.499F - static_cast<float>(range.min_code);
+}
+
 inline Scale make_scale(float scale, const QuantizeRowsArgs& args) {
+  const bool exact = scale > 0x1p-60F && scale < 0x1p60F;
   return {set1(scale),
           set1(1.0F / scale),
           set1(static_cast<float>(args.zero_point)),
           set1(static_cast<float>(args.range.min_code)),
           set1(static_cast<float>(args.range.max_code)),
-          args.fixed_scale == 0 && scale > 0x1p-60F && scale < 0x1p60F};
+          args.fixed_scale == 0 && exact && fits(args.range)};
 }
 
 /// Clamped before it is rounded: the bounds are integers, so the order does not matter, and nothing can

@@ -75,8 +75,9 @@ Quantized reference(const float* x, int64_t x_stride, int64_t rows, int64_t k, c
 const std::vector<CodeRange>& ranges() {
   using quant::ActivationRule;
   static const std::vector<CodeRange> all = {
-      code_range({8, ActivationRule::kAbsmax}), code_range({4, ActivationRule::kAbsmax}),
-      code_range({8, ActivationRule::kTwoSided}), code_range({4, ActivationRule::kTwoSided})};
+      code_range({8, ActivationRule::kAbsmax}),    code_range({4, ActivationRule::kAbsmax}),
+      code_range({8, ActivationRule::kTwoSided}),  code_range({4, ActivationRule::kTwoSided}),
+      code_range({.bits = 4, .clip_ratio = 0.8F}), code_range({.bits = 8, .clip_ratio = 0.35F})};
   return all;
 }
 
