@@ -9,8 +9,9 @@ std::string LinearScheme::name() const {
   if (is_float()) return fmt::format("{}{}", weight.bits == 32 ? "f32" : "bf16", change);
   const std::string group = weight.group_size == 0 ? "" : fmt::format("-g{}", weight.group_size);
   const std::string zero = weight.symmetric ? "" : "-asym";
+  const std::string input = activation.group_size == 0 ? "" : fmt::format("-xg{}", activation.group_size);
   const char* fixed = activation.is_static ? "-static" : "";
-  return fmt::format("w{}a{}{}{}{}{}", weight.bits, activation.bits, group, zero, fixed, change);
+  return fmt::format("w{}a{}{}{}{}{}{}", weight.bits, activation.bits, group, zero, input, fixed, change);
 }
 
 }  // namespace tessera::quant

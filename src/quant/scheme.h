@@ -51,7 +51,8 @@ struct LinearScheme {
   bool operator==(const LinearScheme&) const = default;
 
   bool is_float() const { return weight.bits >= 16; }
-  /// "w4a4", "w8a8", "w4a16", "w4a8-g128", "w8a8-static", "w4a4-transformed", "bf16", "f32".
+  /// "w4a4", "w8a8", "w4a16", "w4a8-g128", "w4a4-g128-asym-xg64", "w8a8-static", "w4a4-transformed", "bf16",
+  /// "f32".
   std::string name() const;
 };
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/buffer.h"
 #include "kernels/gemm_s8/gemm_s8.h"
@@ -12,29 +13,46 @@
 namespace tessera::ops {
 namespace {
 
+/// Columns that share a scale in the kernel: of the weights, or of the activations where those are finer.
+int64_t kernel_group(const quant::LinearScheme& scheme) {
+  const int64_t weights = scheme.weight.group_size, input = scheme.activation.group_size;
+  return input != 0 && (weights == 0 || input < weights) ? input : weights;
+}
+
+/// [out, groups of the checkpoint] -> [out, groups of the kernel].
+template <class T>
+std::vector<T> finer(const std::vector<T>& values, int64_t times) {
+  std::vector<T> result;
+  result.reserve(values.size() * static_cast<size_t>(times));
+  for (const T& value : values)
+    result.insert(result.end(), static_cast<size_t>(times), value);
+  return result;
+}
+
+/// What a static zero point of the input adds to the sums of a row of weights: sum_k (q - zero) * (w - z) =
+/// sum_k q * (w - z) - zero * sum_k (w - z). For weights without groups.
+int32_t input_offset(const quant::LinearData& data, int64_t row) {
+  const int8_t* codes = data.values.as<int8_t>().data() + row * data.in;
+  const int64_t zero = data.zero_points.empty() ? 0 : data.zero_points[static_cast<size_t>(row)];
+  int64_t sum = -zero * data.in;
+  for (int64_t k = 0; k < data.in; ++k)
+    sum += codes[k];
+  return static_cast<int32_t>(-data.input.zero_point * sum);
+}
+
 class IntegerWeights final : public PackedWeights {
  public:
   static Result<std::unique_ptr<const PackedWeights>> pack(quant::LinearData data, ThreadPool& pool) {
     auto weights = std::make_unique<IntegerWeights>();
-    const quant::WeightScheme& scheme = data.scheme.weight;
-    const int64_t out = data.out, in = data.in;
-    const int64_t panel_bytes = kernels::packed_s8_panel_bytes(in, scheme.bits);
-    const auto scales = static_cast<size_t>(data.groups() * kernels::padded_n(out));
-    weights->tiles_ = TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::panels(out) * panel_bytes)));
-    weights->scales_ = TRY(AlignedBuffer::allocate(scales * sizeof(float)));
-    const int8_t* codes = data.values.as<int8_t>().data();
-    auto* tiles = weights->tiles_.as<uint8_t>();
-    for_panels(out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
-      kernels::pack_s8_panel(codes + first * in, in, rows, in, scheme.bits, tiles + panel * panel_bytes);
-    });
-    kernels::pack_scales(data.scales.data(), out, data.groups(), weights->scales_.as<float>());
     weights->x_bits_ = data.scheme.activation.bits;
-    weights->view_ = {.tiles = tiles,
-                      .scales = weights->scales_.as<float>(),
-                      .n = out,
-                      .k = in,
-                      .bits = scheme.bits,
-                      .group_size = scheme.group_size};
+    weights->view_ = {.n = data.out,
+                      .k = data.in,
+                      .bits = data.scheme.weight.bits,
+                      .group_size = kernel_group(data.scheme)};
+    TRY_STATUS(weights->pack_codes(data, pool));
+    TRY_STATUS(weights->pack_groups(data));
+    if (data.scheme.activation.is_static && data.input.zero_point != 0)
+      TRY_STATUS(weights->pack_offsets(data, pool));
     return std::unique_ptr<const PackedWeights>(std::move(weights));
   }
 
@@ -54,13 +72,17 @@ class IntegerWeights final : public PackedWeights {
                       .panel_end = tile.panel_end});
   }
 
-  int64_t bytes() const override { return static_cast<int64_t>(tiles_.size() + scales_.size()); }
+  int64_t bytes() const override {
+    return static_cast<int64_t>(tiles_.size() + scales_.size() + zeros_.size() + offsets_.size());
+  }
 
   void read_row(int64_t index, float* out) const override {
     const int64_t group_size = view_.group_size == 0 ? view_.k : view_.group_size;
     for (int64_t k = 0; k < view_.k; ++k) {
+      const int64_t at = k / group_size * kernels::padded_n(view_.n) + index;
+      const int zero = view_.zeros == nullptr ? 0 : view_.zeros[at] - kernels::code_bias(view_.bits);
       const int code = kernels::packed_s8_code(view_.tiles, view_.k, view_.bits, index, k);
-      out[k] = static_cast<float>(code) * view_.scales[k / group_size * kernels::padded_n(view_.n) + index];
+      out[k] = static_cast<float>(code - zero) * view_.scales[at];
     }
   }
 
@@ -70,24 +92,80 @@ class IntegerWeights final : public PackedWeights {
   }
 
  private:
-  AlignedBuffer tiles_, scales_;
-  kernels::PackedS8 view_;  // of both
+  Status pack_codes(const quant::LinearData& data, ThreadPool& pool) {
+    const int64_t panel_bytes = kernels::packed_s8_panel_bytes(data.in, view_.bits);
+    tiles_ = TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::panels(data.out) * panel_bytes)));
+    const int8_t* codes = data.values.as<int8_t>().data();
+    auto* tiles = tiles_.as<uint8_t>();
+    for_panels(data.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
+      kernels::pack_s8_panel(codes + first * data.in, data.in, rows, data.in, view_.bits,
+                             tiles + panel * panel_bytes);
+    });
+    view_.tiles = tiles;
+    return {};
+  }
+
+  /// Scales and zero points.
+  Status pack_groups(const quant::LinearData& data) {
+    const int64_t groups = view_.group_size == 0 ? 1 : view_.k / view_.group_size;
+    const int64_t times = groups / data.groups();
+    const auto count = static_cast<size_t>(groups * kernels::padded_n(view_.n));
+    scales_ = TRY(AlignedBuffer::allocate(count * sizeof(float)));
+    kernels::pack_scales(finer(data.scales, times).data(), view_.n, groups, scales_.as<float>());
+    view_.scales = scales_.as<float>();
+    if (data.zero_points.empty()) return {};
+    zeros_ = TRY(AlignedBuffer::allocate(count));
+    kernels::pack_zeros(finer(data.zero_points, times).data(), view_.n, groups, view_.bits,
+                        zeros_.as<uint8_t>());
+    view_.zeros = zeros_.as<uint8_t>();
+    return {};
+  }
+
+  Status pack_offsets(const quant::LinearData& data, ThreadPool& pool) {
+    offsets_ =
+        TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::padded_n(view_.n)) * sizeof(int32_t)));
+    for_panels(data.out, pool, [&](int64_t, int64_t first, int64_t rows) {
+      for (int64_t row = first; row < first + rows; ++row)
+        offsets_.as<int32_t>()[row] = input_offset(data, row);
+    });
+    view_.offsets = offsets_.as<int32_t>();
+    return {};
+  }
+
+  AlignedBuffer tiles_, scales_, zeros_, offsets_;
+  kernels::PackedS8 view_;  // of all of them
   int x_bits_ = 8;
 };
+
+// A zero point of the input makes codes 9 bits wide: 255 * 128 * k still fits; with zero points of 8-bit
+// weights, 255 * 255 * k does for half of the columns.
+constexpr int64_t kMaxStaticAsymmetricK = kernels::kMaxGemmS8K / 2;
+
+std::string groups_refusal(const char* whose, int64_t group_size, int64_t in) {
+  if (group_size == 0 || (group_size % kernels::kSumBlock == 0 && in % group_size == 0)) return "";
+  return fmt::format("{} of {}, expected a multiple of {} that divides {} inputs", whose, group_size,
+                     kernels::kSumBlock, in);
+}
 
 std::string refusal(const quant::LinearScheme& scheme, int64_t in, FloatKind) {
   const auto& weight = scheme.weight;
   const auto& activation = scheme.activation;
   if (scheme.is_float()) return "float weights";
   if (activation.bits == 16) return "activations are not quantized";
-  if (!weight.symmetric) return "zero points, expected symmetric weights";
-  if (activation.is_static) return "static activations, expected one scale per token";
-  if (activation.group_size != 0) return "activations in groups, expected one scale per token";
-  if (in > kernels::kMaxGemmS8K) {
-    return fmt::format("{} inputs, expected at most {}", in, kernels::kMaxGemmS8K);
-  }
-  if (weight.group_size % kernels::kSumBlock != 0) {
-    return fmt::format("groups of {}, expected a multiple of {}", weight.group_size, kernels::kSumBlock);
+  if (weight.bits != 4 && weight.bits != 8)
+    return fmt::format("{}-bit weights, expected 4 or 8", weight.bits);
+  const bool wide = activation.is_static && !weight.symmetric && weight.bits == 8;
+  const int64_t most = wide ? kMaxStaticAsymmetricK : kernels::kMaxGemmS8K;
+  if (in > most) return fmt::format("{} inputs, expected at most {}", in, most);
+  if (activation.is_static && (weight.group_size != 0 || activation.group_size != 0))
+    return "static activations with groups, expected one scale per output";
+  if (auto why = groups_refusal("groups", weight.group_size, in); !why.empty()) return why;
+  if (auto why = groups_refusal("activations in groups", activation.group_size, in); !why.empty()) return why;
+  const int64_t finer_one = kernel_group(scheme);
+  if (weight.group_size != 0 && activation.group_size != 0 &&
+      (weight.group_size % finer_one != 0 || activation.group_size % finer_one != 0)) {
+    return fmt::format("groups of {} and activations in groups of {}, expected a multiple of the other",
+                       weight.group_size, activation.group_size);
   }
   return "";
 }
