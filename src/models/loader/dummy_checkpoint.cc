@@ -99,7 +99,8 @@ Result<quant::LinearScheme> parse_scheme(std::string_view name) {
   quant::LinearScheme scheme;
   if (name == "bf16" || name == "none") return scheme;
   std::string_view rest = name;
-  auto& [weight, activation] = scheme;
+  quant::WeightScheme& weight = scheme.weight;
+  quant::ActivationScheme& activation = scheme.activation;
   bool good = take(rest, "w", weight.bits) && take(rest, "a", activation.bits);
   if (rest.starts_with("-g")) good = take(rest, "-g", weight.group_size) && weight.group_size > 0 && good;
   if (rest == "-asym") {
