@@ -19,12 +19,18 @@ inline constexpr int kFewRowsPanels = kVecRegisters >= 8 ? 4 : 1;
 /// panels.
 inline constexpr int64_t kChunkRows = 240;
 inline constexpr int64_t kChunkBytes = 512 << 10;
+/// A chunk may be half as large again; whole tiles for every kTileRows.
+inline constexpr int64_t kMostChunkRows = 360;
 
-/// Rows of a chunk, in whole tiles, at least four.
-inline int64_t chunk_rows(int64_t row_bytes) {
-  const int64_t rows = kChunkBytes / row_bytes / kTileRows * kTileRows;
-  const int64_t least = 4 * kTileRows;
-  return rows < least ? least : rows > kChunkRows ? kChunkRows : rows;
+/// Rows of a chunk: of `rows` as near as can be to what fits, in whole tiles; so no small rest passes over
+/// all panels once more.
+inline int64_t chunk_rows(int64_t rows, int64_t row_bytes) {
+  int64_t fit = kChunkBytes / row_bytes;
+  if (fit < 4 * kTileRows) fit = 4 * kTileRows;
+  if (fit > kChunkRows) fit = kChunkRows;
+  const int64_t chunks = (rows + fit / 2) / fit > 0 ? (rows + fit / 2) / fit : 1;
+  const int64_t tiles = ((rows + chunks - 1) / chunks + kTileRows - 1) / kTileRows;
+  return tiles * kTileRows < kMostChunkRows ? tiles * kTileRows : kMostChunkRows;
 }
 
 /// A tile of the walk: its first row and panel, and which block of rows it is of how many that pass over the
@@ -52,7 +58,8 @@ void choose(const Run& run, const TileAt& at, int64_t rows, int64_t panels) {
 /// and 1.
 template <class Args, class Run>
 void walk(const Args& args, const Run& run) {
-  const int64_t most_rows = chunk_rows(args.k * static_cast<int64_t>(sizeof(*args.x)));
+  const int64_t most_rows =
+      chunk_rows(args.row_end - args.row_begin, args.k * static_cast<int64_t>(sizeof(*args.x)));
   for (int64_t chunk = args.row_begin; chunk < args.row_end; chunk += most_rows) {
     const int64_t left = args.row_end - chunk;
     const int64_t rows = left < most_rows ? left : most_rows;

@@ -20,13 +20,6 @@
 
 namespace tessera::kernels {
 
-/// Columns that are summed before the scale is applied: the largest of 32, 64, 128 that divides a group (a
-/// multiple of 32, or 0: one group of all columns).
-constexpr int64_t sum_block(int64_t group_size) {
-  const int64_t power_of_two = group_size & -group_size;
-  return group_size == 0 || power_of_two > 128 ? 128 : power_of_two;
-}
-
 /// Packed weights: a view. See pack_codes.h.
 struct PackedCodes {
   const uint8_t* tiles = nullptr;  // [panels(n)][packed_codes_panel_bytes(k, bits)]

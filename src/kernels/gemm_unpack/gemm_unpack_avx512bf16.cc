@@ -1,5 +1,7 @@
-// gemm_unpack with vdpbf16ps: weights become pairs of bf16. Few rows convert in registers, panel by panel, so
-// that the packed weights are one stream; more rows convert once for all of them (gemm_unpack_inl.h).
+// gemm_unpack with vdpbf16ps: weights become pairs of bf16 in registers, anew for every 12 rows. That is 14
+// to 36 instructions for 96 products of 12 rows, on other ports than theirs; unpacking once for all rows, to
+// the L1 cache, was slower for every number of rows (Zen 5: 4 bits, 16 rows, weights from memory: 49 instead
+// of 84 % of peak; 512 rows: 79 instead of 82 %).
 #define TESSERA_ISA_NAMESPACE avx512bf16
 #include "kernels/simd/vec16_avx512.h"
 // After the vocabulary.
@@ -82,157 +84,178 @@ struct Unpacker<8, kZeros> {
   }
 };
 
-template <int kBits, bool kZeros>
-void unpack_tiles(const uint8_t* tiles, int64_t count, const int8_t* zeros, uint16_t* out) {
-  using Unpack = Unpacker<kBits, kZeros>;
-  const Unpack unpacker(zeros);
-  for (int64_t t = 0; t < count; ++t, tiles += 64) {
-    const __m512i raw = _mm512_loadu_si512(tiles);
-#pragma GCC unroll 4
-    for (int j = 0; j < Unpack::kPairs; ++j, out += 2 * kPanel)
-      _mm512_store_si512(out, unpacker.pair(raw, j));
-  }
-}
+/// Panels and blocks side by side: vdpbf16ps takes 6 cycles and there are 2 a cycle, so 12 sums keep it busy;
+/// two panels share the loads of many rows.
+template <int R>
+inline constexpr int kStreamPanels = R == 1 ? 1 : 2;
+template <int R>
+inline constexpr int kStreamBlocks = R <= 2   ? 4
+                                     : R <= 4 ? 2
+                                              : 1;
+/// How far ahead of the loads memory is fetched, in its order: two panels that are read side by side are
+/// fetched one after the other, while the two before them are used, unless that is more than the L2 cache
+/// should hold.
+inline constexpr int64_t kAheadBytes = 8192;
+inline constexpr int64_t kMostAheadBytes = 256 << 10;
 
-struct PairMath {
-  using Weight = uint16_t;
-  using Input = uint16_t;
-  static constexpr int64_t kStretch = 512;
-  static constexpr int64_t kInputs = 1;  // rows are read where they are
-
-  static void unpack(const uint8_t* tiles, int64_t count, int bits, const int8_t* zeros, uint16_t* out) {
-    if (bits == 4)
-      return zeros == nullptr ? unpack_tiles<4, false>(tiles, count, zeros, out)
-                              : unpack_tiles<4, true>(tiles, count, zeros, out);
-    return zeros == nullptr ? unpack_tiles<8, false>(tiles, count, zeros, out)
-                            : unpack_tiles<8, true>(tiles, count, zeros, out);
-  }
-
-  template <int R>
-  struct Rows {
-    const uint16_t* first;
-    int64_t stride;
-  };
-  template <int R>
-  static Rows<R> rows(const uint16_t* x, int64_t stride, int64_t, uint16_t*) {
-    return {x, stride};
-  }
-
-  template <int R, int P>
-  static inline __attribute__((always_inline)) void step(const uint16_t* w, const Rows<R>& x, int64_t k,
-                                                         Accumulators<R, P>& acc) {
-    __m512bh weights[P];
-#pragma GCC unroll 4
-    for (int p = 0; p < P; ++p)
-      weights[p] = as_pairs(_mm512_load_si512(w + p * kStretch * kPanel));
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      const __m512bh value = broadcast_pair(x.first + r * x.stride + k);
-#pragma GCC unroll 4
-      for (int p = 0; p < P; ++p)
-        acc.at[r][p].v = _mm512_dpbf16_ps(acc.at[r][p].v, weights[p], value);
-    }
-  }
-};
-
-/// Up to so many rows convert in registers.
-inline constexpr int kStreamRows = 8;
-/// How far ahead of the loads.
-inline constexpr int64_t kPrefetchBytes = 4096;
-
-/// One panel of a few rows.
+/// Some panels of a few rows.
 struct Stream {
   const GemmUnpackArgs<uint16_t>* args;
-  int64_t panel;
-  const uint8_t* tiles;  // of the panel
-  int64_t block;         // columns of a block
+  int64_t row, panel;
+  const uint8_t* tiles;  // of the first panel
+  int64_t panel_bytes;
+  int64_t block;      // columns of a block
+  const char* ahead;  // what is fetched next
 };
 
-/// B blocks from column k on, `tiles` tiles of each; x: column k of the first row.
-template <int R, int B, int kBits, bool kZeros>
-inline __attribute__((always_inline)) void stream_blocks(const Stream& s, int64_t k, int64_t tiles,
-                                                         const uint16_t* x, int64_t x_stride,
-                                                         Vec (&totals)[R]) {
+/// Adjacent blocks of columns from k on, whose tiles alternate. x: column k of the first row.
+struct Blocks {
+  int64_t k;
+  TileRun tiles;  // of the first block
+  const uint16_t* x;
+  int64_t x_stride;
+};
+
+/// Adds B blocks.
+template <int R, int P, int B, int kBits, bool kZeros>
+inline __attribute__((always_inline)) void stream_blocks(Stream& s, const Blocks& blocks,
+                                                         Accumulators<R, P>& totals) {
   using Unpack = Unpacker<kBits, kZeros>;
   const PackedCodes& w = s.args->w;
-  const int64_t first_group = s.panel * groups(w);
-  const uint8_t* from = s.tiles + k * kPanel * kBits / 8;
-  const int64_t block_bytes = s.block * kPanel * kBits / 8;
-  const auto group = [&](int b) { return (first_group + group_of(w, k + b * s.block)) * kPanel; };
-  Accumulators<R, B> acc;
-  for (int64_t t = 0; t < tiles; ++t, from += 64) {
+  const auto group = [&](int p, int b) {
+    return ((s.panel + p) * groups(w) + group_of(w, blocks.k + b * s.block)) * kPanel;
+  };
+  const uint8_t* from = blocks.tiles.first;
+  const uint16_t* x = blocks.x;
+  const char* ahead = s.ahead;
+  Accumulators<R, P> acc[B];
+  for (int64_t t = 0; t < blocks.tiles.count; ++t) {
 #pragma GCC unroll 4
     for (int b = 0; b < B; ++b) {
-      const Unpack unpacker(kZeros ? w.zeros + group(b) : nullptr);
-      const __m512i raw = _mm512_loadu_si512(from + b * block_bytes);
-      _mm_prefetch(reinterpret_cast<const char*>(from + b * block_bytes + kPrefetchBytes), _MM_HINT_T0);
+      __m512i raw[P];
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        raw[p] = _mm512_loadu_si512(from + b * 64 + p * s.panel_bytes);
+        _mm_prefetch(ahead + (b * P + p) * 64, _MM_HINT_T0);
+      }
 #pragma GCC unroll 4
       for (int j = 0; j < Unpack::kPairs; ++j) {
-        const __m512bh weights = as_pairs(unpacker.pair(raw, j));
-        const uint16_t* at = x + b * s.block + (t * Unpack::kPairs + j) * 2;
-#pragma GCC unroll 8
-        for (int r = 0; r < R; ++r)
-          acc.at[r][b].v = _mm512_dpbf16_ps(acc.at[r][b].v, weights, broadcast_pair(at + r * x_stride));
+        __m512bh weights[P];
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          const Unpack unpacker(kZeros ? w.zeros + group(p, b) : nullptr);
+          weights[p] = as_pairs(unpacker.pair(raw[p], j));
+        }
+#pragma GCC unroll 12
+        for (int r = 0; r < R; ++r) {
+          const __m512bh value = broadcast_pair(x + b * s.block + r * blocks.x_stride + 2 * j);
+#pragma GCC unroll 2
+          for (int p = 0; p < P; ++p)
+            acc[b].at[r][p].v = _mm512_dpbf16_ps(acc[b].at[r][p].v, weights[p], value);
+        }
       }
     }
+    from += blocks.tiles.step;
+    x += 2 * Unpack::kPairs;
+    ahead += B * P * 64;
   }
+  s.ahead = ahead;
 #pragma GCC unroll 4
   for (int b = 0; b < B; ++b) {
-    const Vec scale = load(w.scales + group(b));
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
-      totals[r] = fma(acc.at[r][b], scale, totals[r]);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      const Vec scale = load(w.scales + group(p, b));
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r)
+        totals.at[r][p] = fma(acc[b].at[r][p], scale, totals.at[r][p]);
+    }
   }
 }
 
-template <int R, int kBits, bool kZeros>
-void stream_panel(const Stream& s) {
-  constexpr int kSideBySide = R <= 2 ? 4 : R <= 4 ? 2 : 1;
+/// The whole blocks from column k on, in strips of W, then of fewer; a strip in steps of B blocks. Returns
+/// where it stopped: less than a block is left.
+template <int R, int P, int W, int kBits, bool kZeros>
+inline __attribute__((always_inline)) int64_t stream_strips(Stream& s, int64_t k,
+                                                            Accumulators<R, P>& totals) {
+  constexpr int B = kStreamBlocks<R> < W ? kStreamBlocks<R> : W;
   const GemmUnpackArgs<uint16_t>& args = *s.args;
-  const uint16_t* x = args.x + args.row_begin * args.x_stride;
-  constexpr int64_t kTileK = codes_tile_k(kBits);
-  Vec totals[R];
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-    totals[r] = zero();
-  int64_t k = 0;
-  for (; k + kSideBySide * s.block <= args.w.k; k += kSideBySide * s.block)
-    stream_blocks<R, kSideBySide, kBits, kZeros>(s, k, s.block / kTileK, x + k, args.x_stride, totals);
-  for (; k + s.block <= args.w.k; k += s.block)
-    stream_blocks<R, 1, kBits, kZeros>(s, k, s.block / kTileK, x + k, args.x_stride, totals);
+  const uint16_t* x = args.x + s.row * args.x_stride;
+  const int64_t tiles = s.block / codes_tile_k(kBits);
+  for (; k + W * s.block <= args.w.k; k += W * s.block) {
+    const uint8_t* strip = s.tiles + k / codes_tile_k(kBits) * 64;
+    for (int b = 0; b < W; b += B) {
+      const int64_t column = k + b * s.block;
+      stream_blocks<R, P, B, kBits, kZeros>(
+          s, {column, {strip + b * 64, tiles, W * 64}, x + column, args.x_stride}, totals);
+    }
+  }
+  if constexpr (W > 1) k = stream_strips<R, P, W / 2, kBits, kZeros>(s, k, totals);
+  return k;
+}
+
+template <int R, int P, int kBits, bool kZeros>
+void stream_panels(Stream s) {
+  const GemmUnpackArgs<uint16_t>& args = *s.args;
+  Accumulators<R, P> totals;
+  const int64_t k = stream_strips<R, P, 4, kBits, kZeros>(s, 0, totals);
   if (const int64_t left = args.w.k - k; left > 0) {
     // Rows end before the last tile does.
     uint16_t rest[R][128] = {};
     for (int r = 0; r < R; ++r)
-      __builtin_memcpy(rest[r], x + k + r * args.x_stride, static_cast<size_t>(left) * sizeof(uint16_t));
-    stream_blocks<R, 1, kBits, kZeros>(s, k, (left + kTileK - 1) / kTileK, rest[0], 128, totals);
+      __builtin_memcpy(rest[r], args.x + (s.row + r) * args.x_stride + k,
+                       static_cast<size_t>(left) * sizeof(uint16_t));
+    const int64_t step = codes_tile_k(kBits);
+    stream_blocks<R, P, 1, kBits, kZeros>(
+        s, {k, {s.tiles + k / step * 64, (left + step - 1) / step, 64}, rest[0], 128}, totals);
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-    finish_row(args, args.row_begin + r, s.panel, totals[r]);
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p)
+      finish_row(args, s.row + r, s.panel + p, totals.at[r][p]);
+  }
 }
 
-template <int R>
-void stream(const GemmUnpackArgs<uint16_t>& args) {
-  const PackedCodes& w = args.w;
-  if (args.row_end - args.row_begin == R) {
-    const bool zeros = w.zeros != nullptr;
-    const auto run = w.bits == 4 ? (zeros ? stream_panel<R, 4, true> : stream_panel<R, 4, false>)
-                                 : (zeros ? stream_panel<R, 8, true> : stream_panel<R, 8, false>);
-    for (int64_t panel = args.panel_begin; panel < args.panel_end; ++panel)
-      run({&args, panel, w.tiles + panel * packed_codes_panel_bytes(w.k, w.bits), sum_block(w.group_size)});
+/// From a run-time count of rows to a template argument.
+template <int R, int P>
+void stream_rows(const Stream& s, int64_t rows) {
+  if (rows != R) {
+    if constexpr (R > 1) stream_rows<R - 1, P>(s, rows);
     return;
   }
-  if constexpr (R > 1) stream<R - 1>(args);
+  const PackedCodes& w = s.args->w;
+  const bool zeros = w.zeros != nullptr;
+  if (w.bits == 4) return zeros ? stream_panels<R, P, 4, true>(s) : stream_panels<R, P, 4, false>(s);
+  return zeros ? stream_panels<R, P, 8, true>(s) : stream_panels<R, P, 8, false>(s);
+}
+
+void stream(const GemmUnpackArgs<uint16_t>& args, int64_t row, int64_t rows) {
+  const PackedCodes& w = args.w;
+  const int64_t bytes = packed_codes_panel_bytes(w.k, w.bits), block = sum_block(w.group_size);
+  const int64_t most_panels = rows == 1 ? 1 : 2;
+  const int64_t blocks = (rows + kTileRows - 1) / kTileRows;
+  const int64_t small = rows / blocks, larger = rows % blocks;
+  for (int64_t panel = args.panel_begin; panel < args.panel_end;) {
+    const int64_t panels = panel + most_panels <= args.panel_end ? most_panels : 1;
+    const uint8_t* tiles = w.tiles + panel * bytes;
+    const int64_t distance = panels > 1 && panels * bytes <= kMostAheadBytes ? panels * bytes : kAheadBytes;
+    Stream s{&args, row, panel, tiles, bytes, block, reinterpret_cast<const char*>(tiles) + distance};
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t count = small + (b < larger ? 1 : 0);
+      panels == 2 ? stream_rows<kTileRows, 2>(s, count) : stream_rows<kTileRows, 1>(s, count);
+      s.row += count;
+    }
+    panel += panels;
+  }
 }
 
 }  // namespace
 
 void gemm_unpack(const GemmUnpackArgs<uint16_t>& args) {
-  const int64_t rows = args.row_end - args.row_begin;
-  if (rows < 1) return;
-  if (rows <= kStreamRows) return stream<kStreamRows>(args);
-  walk_unpacked<PairMath>(args);
+  const int64_t chunk =
+      chunk_rows(args.row_end - args.row_begin, args.w.k * static_cast<int64_t>(sizeof(uint16_t)));
+  for (int64_t row = args.row_begin; row < args.row_end; row += chunk)
+    stream(args, row, row + chunk < args.row_end ? chunk : args.row_end - row);
 }
 
 }  // namespace tessera::kernels::avx512bf16

@@ -80,7 +80,8 @@ struct Problem {
     packed_zeros.resize(packed_scales.size());
     for (int64_t p = 0; p < panels(s.n); ++p) {
       const int64_t rows = std::min(kPanel, s.n - p * kPanel), at = p * groups * kPanel;
-      pack_codes_panel(codes.data() + p * kPanel * s.k, s.k, rows, s.k, s.bits, tiles.data() + p * bytes);
+      pack_codes_panel(codes.data() + p * kPanel * s.k, s.k, rows, s.k, s.bits, s.group,
+                       tiles.data() + p * bytes);
       pack_group_panel(scales.data() + at, rows, groups, packed_scales.data() + at);
       pack_group_panel(zeros.data() + at, rows, groups, packed_zeros.data() + at);
     }
@@ -280,11 +281,11 @@ TEST(GemmUnpack, DenormalsAreKeptOrFlushedNeverWorse) {
 TEST(PackCodes, EveryCodeComesBack) {
   Random random(6);
   for (const int bits : {4, 8}) {
-    for (const int64_t k : {1, 4, 7, 8, 9, 21}) {
+    for (const int64_t k : {1, 4, 7, 8, 9, 21, 128, 300, 512, 1000}) {
       const Problem p(random, {1, 19, k, bits, 0, false});
       for (int64_t n = 0; n < 19; ++n) {
         for (int64_t i = 0; i < k; ++i)
-          ASSERT_EQ(packed_code(p.tiles.data(), k, bits, n, i), p.codes[index(n * k + i)]);
+          ASSERT_EQ(packed_code(p.tiles.data(), k, bits, 0, n, i), p.codes[index(n * k + i)]);
       }
     }
   }

@@ -64,7 +64,7 @@ class UnpackedWeights final : public PackedWeights {
     for (int64_t k = 0; k < view_.k; ++k) {
       const int64_t group = first + k / group_size * kernels::kPanel + index % kernels::kPanel;
       const int zero = view_.zeros == nullptr ? 0 : view_.zeros[group];
-      const int code = kernels::packed_code(view_.tiles, view_.k, view_.bits, index, k);
+      const int code = kernels::packed_code(view_.tiles, view_.k, view_.bits, view_.group_size, index, k);
       out[k] = static_cast<float>(code - zero) * view_.scales[group];
     }
   }
@@ -108,7 +108,7 @@ class UnpackedWeights final : public PackedWeights {
     const int64_t panel_bytes = kernels::packed_codes_panel_bytes(view_.k, view_.bits);
     const int8_t* codes = data.values.as<int8_t>().data();
     for_panels(data.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
-      kernels::pack_codes_panel(codes + first * view_.k, view_.k, rows, view_.k, view_.bits,
+      kernels::pack_codes_panel(codes + first * view_.k, view_.k, rows, view_.k, view_.bits, view_.group_size,
                                 tiles_.as<uint8_t>() + panel * panel_bytes);
       const int64_t group = first * data.groups();
       kernels::pack_group_panel(data.scales.data() + group, rows, data.groups(), scales_.as<float>() + group);
