@@ -73,6 +73,18 @@ Result<std::vector<int64_t>> ConfigFields::integers(std::string_view name) const
   return numbers;
 }
 
+Result<std::vector<std::string>> ConfigFields::texts(std::string_view name) const {
+  std::vector<std::string> texts;
+  const nlohmann::json* value = find(name);
+  if (value == nullptr) return texts;
+  if (!value->is_array()) return wrong(name, *value, "a list of strings");
+  for (const auto& item : *value) {
+    if (!item.is_string()) return wrong(name, *value, "a list of strings");
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
 Result<std::optional<ConfigFields>> ConfigFields::object(std::string_view name) const {
   const nlohmann::json* value = find(name);
   if (value == nullptr) return std::optional<ConfigFields>();

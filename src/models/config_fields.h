@@ -28,6 +28,8 @@ class ConfigFields {
   Result<std::string> text(std::string_view name, std::string_view fallback) const;
   /// A list of integers; empty when absent or null.
   Result<std::vector<int64_t>> integers(std::string_view name) const;
+  /// A list of strings; empty when absent or null.
+  Result<std::vector<std::string>> texts(std::string_view name) const;
   /// An object member; nullopt when absent or null.
   Result<std::optional<ConfigFields>> object(std::string_view name) const;
 

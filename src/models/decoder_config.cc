@@ -70,9 +70,34 @@ Status parse_heads(const ConfigFields& fields, ModelConfig& config) {
 Status refuse_what_is_missing(const ConfigFields& fields) {
   const std::string activation = TRY(fields.text("hidden_act", "silu"));
   if (activation != "silu") return unsupported("hidden_act=\"{:.60}\", expected silu", activation);
-  const bool window = TRY(fields.boolean("use_sliding_window", false));
-  if (window) return unsupported("use_sliding_window=true, expected false");
   return {};
+}
+
+/// layer_types, or what transformers' Qwen2Config makes when there is none: layers from max_window_layers on
+/// have the window. sliding_window says nothing where use_sliding_window is false.
+Result<std::vector<int32_t>> parse_windows(const ConfigFields& fields, int32_t layers) {
+  constexpr std::string_view kSliding = "sliding_attention", kFull = "full_attention";
+  const bool used = TRY(fields.boolean("use_sliding_window", false));
+  const std::vector<std::string> types = TRY(fields.texts("layer_types"));
+  const int32_t first = TRY(fields.integer("max_window_layers", 28, 0, kMaxLayers));
+  std::vector<int32_t> windows;
+  for (size_t layer = 0; layer < types.size(); ++layer) {
+    if (types[layer] != kFull && !(used && types[layer] == kSliding)) {
+      return unsupported("layer_types: layer {} is \"{:.60}\" with use_sliding_window={}, expected {}{}",
+                         layer, types[layer], used, kFull, used ? " or sliding_attention" : "");
+    }
+  }
+  if (!used) return windows;
+  if (!types.empty() && types.size() != static_cast<size_t>(layers)) {
+    return invalid_argument("layer_types has {} entries, expected num_hidden_layers={}", types.size(),
+                            layers);
+  }
+  const int32_t window = TRY(fields.integer("sliding_window", 4096, 1, kMaxPositions));
+  for (int32_t layer = 0; layer < layers; ++layer) {
+    const bool sliding = types.empty() ? layer >= first : types[static_cast<size_t>(layer)] == kSliding;
+    windows.push_back(sliding ? window : 0);
+  }
+  return windows;
 }
 
 }  // namespace
@@ -90,6 +115,7 @@ Result<ModelConfig> parse_decoder(const ConfigFields& fields) {
   config.tied_embeddings = TRY(fields.boolean("tie_word_embeddings", false));
   TRY_STATUS(parse_heads(fields, config));
   TRY_STATUS(refuse_what_is_missing(fields));
+  config.windows = TRY(parse_windows(fields, config.layers));
   config.rope = TRY(parse_rope(fields, config.max_position));
   return config;
 }

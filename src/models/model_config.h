@@ -39,7 +39,9 @@ struct ModelConfig {
   bool qk_norm = false;  // RMS norm of every query and key head before rotation
   bool tied_embeddings = false;
   std::optional<MoeConfig> moe;
+  std::vector<int32_t> windows;  // positions that each layer's rows see, 0: all; empty: all layers see all
 
+  int32_t window(int32_t layer) const { return windows.empty() ? 0 : windows[static_cast<size_t>(layer)]; }
   bool is_moe_layer(int32_t layer) const {
     return moe.has_value() && moe->layers[static_cast<size_t>(layer)];
   }

@@ -1,6 +1,7 @@
 // AttentionBlock: projections, head norms, rotation, cache, attention, output projection.
 #pragma once
 
+#include "models/blocks/paged_attention.h"
 #include "models/blocks/step.h"
 #include "models/blocks/workspace.h"
 #include "models/decoder_weights.h"
@@ -17,6 +18,7 @@ class AttentionBlock {
  private:
   ops::LinearInput input_, heads_input_;
   Workspace q_, k_, v_, heads_;
+  PagedAttention attention_;
 };
 
 }  // namespace tessera::models
