@@ -30,7 +30,8 @@ Result<std::vector<float>> read_scales(const TensorSource& source, const TensorI
 
 /// Offsets are codes in float32 (weight = (code - offset) * scale); empty when absent.
 Result<std::vector<int8_t>> read_offsets(const TensorSource& source, const TensorInfo* info, int bits) {
-  if (info == nullptr) return std::vector<int8_t>();
+  // Of another dtype they are check()'s to report.
+  if (info == nullptr || !is_weight_float(info->dtype)) return std::vector<int8_t>();
   const auto values = TRY(read_floats(source, *info));
   std::vector<int8_t> codes(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
@@ -95,6 +96,17 @@ bool is_static(const Module& module) {
   return module.facts->static_input && !module.facts->has_weight_scale;
 }
 
+/// What the operator takes: a factor of the scale. (The library's own simulation puts it through a sigmoid
+/// once more.)
+Result<float> read_clip_ratio(const TensorSource& source, const Module& module) {
+  if (module.clip_ratio == nullptr) return 1.0F;
+  const bool one_number = module.clip_ratio->shape == Shape{1} || module.clip_ratio->shape == Shape{};
+  if (!one_number || !is_weight_float(module.clip_ratio->dtype)) return 1.0F;  // check() tells
+  const float ratio = TRY(read_floats(source, *module.clip_ratio)).front();
+  if (ratio > 0 && ratio <= 1) return ratio;
+  return data_corrupt("{}: {}, expected a number above 0 and up to 1", module.clip_ratio->name, ratio);
+}
+
 /// deq_scale = input_scale * weight_scale, F32 or its bits widened to I64.
 Result<std::vector<float>> read_deq_scale(const TensorSource& source, const TensorInfo& info) {
   if (info.dtype != DType::kI64) return read_scales(source, info);
@@ -153,6 +165,20 @@ Status read_static(const TensorSource& source, const Module& module, LinearData&
 
 }  // namespace
 
+Result<quant::InputTransform> read_transform(const TensorSource& source, const Module& module, int64_t in) {
+  quant::InputTransform steps;
+  if (module.mul_scale != nullptr)
+    steps.emplace_back(quant::ColumnFactors{TRY(read_floats(source, *module.mul_scale))});
+  if (module.facts != nullptr && module.facts->kronecker) {
+    const int64_t rows = module.left->shape[0];
+    steps.emplace_back(quant::KroneckerPair{.rows = rows,
+                                            .columns = in / rows,
+                                            .left = TRY(read_floats(source, *module.left)),
+                                            .right = TRY(read_floats(source, *module.right))});
+  }
+  return steps;
+}
+
 void split_rows(std::span<const int8_t> pairs, std::span<int8_t> even, std::span<int8_t> odd) {
   for (size_t k = 0; k < pairs.size(); ++k) {
     even[k] = low_nibble(pairs[k]);
@@ -175,6 +201,8 @@ Result<LinearScheme> linear_scheme(const TensorSource& source, const Module& mod
   const int64_t columns = module.weight->shape.rank() == 2 ? module.weight->shape[1] : 0;
   scheme.weight.group_size = std::max(0, group_size_of(module, columns));
   scheme.activation.is_static = is_static(module);
+  scheme.activation.clip_ratio = TRY(read_clip_ratio(source, module));
+  scheme.transformed = module.facts->kronecker || module.mul_scale != nullptr;
   const auto offsets = TRY(read_offsets(source, module.offset, scheme.weight.bits));
   scheme.weight.symmetric = all_zero(offsets);
   const auto second = TRY(read_offsets(source, module.second_offset, scheme.weight.bits));

@@ -18,6 +18,9 @@ Result<quant::LinearScheme> linear_scheme(const TensorSource& source, const Modu
 Result<quant::LinearData> decode(const TensorSource& source, const Module& module,
                                  const quant::LinearScheme& scheme, int64_t out, int64_t in);
 
+/// What the module's input goes through: NAME.div.mul_scale, then left_trans and right_trans.
+Result<quant::InputTransform> read_transform(const TensorSource& source, const Module& module, int64_t in);
+
 /// One row of pairs [in] -> two rows of codes [in]: low nibbles are the even row, two's complement.
 void split_rows(std::span<const int8_t> pairs, std::span<int8_t> even, std::span<int8_t> odd);
 /// One row of pairs [in / 2] -> one row of codes [in]: low nibbles are the even columns.

@@ -233,10 +233,13 @@ std::vector<std::string> quantized_misfits(const Module& module, const Descripti
   static_input_misfits(module, out, misfits);
   kronecker_misfits(module, in, misfits);
   misfits.optional_floats(module.bias, "bias", {Shape{out}});
-  misfits.optional_floats(module.mul_scale, "div.mul_scale", {Shape{in}, Shape{1, in}});
   if (module.second_scale != nullptr && module.facts->activation_bits != 8)
     misfits.absent(module.second_scale, "weight_scale_second");
   return list;
+}
+
+void append_factor_misfits(const Module& module, int64_t in, std::vector<std::string>& misfits) {
+  Misfits(module, misfits).optional_floats(module.mul_scale, "div.mul_scale", {Shape{in}, Shape{1, in}});
 }
 
 }  // namespace tessera::formats::modelslim

@@ -49,4 +49,7 @@ int group_size_of(const Module& module, int64_t in);
 std::vector<std::string> quantized_misfits(const Module& module, const Description& description, int64_t out,
                                            int64_t in);
 
+/// Misfits of NAME.div.mul_scale, which any linear may have: appended to `misfits`.
+void append_factor_misfits(const Module& module, int64_t in, std::vector<std::string>& misfits);
+
 }  // namespace tessera::formats::modelslim

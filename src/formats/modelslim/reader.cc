@@ -48,8 +48,11 @@ class Reader final : public WeightReader {
     const Module module = find_module(source_, description_, name);
     const LinearScheme linear = TRY(scheme(name, ModuleKind::kLinear, module));
     TRY_STATUS(check(name, module, out, in));
-    if (!module.quantized()) return read_float_linear(source_, module.base, out, in);
-    return decode(source_, module, linear, out, in);
+    LinearData data = TRY(module.quantized() ? decode(source_, module, linear, out, in)
+                                             : read_float_linear(source_, module.base, out, in));
+    data.scheme.transformed = linear.transformed;
+    data.transform = TRY(read_transform(source_, module, in));
+    return data;
   }
 
  private:
@@ -62,8 +65,11 @@ class Reader final : public WeightReader {
 
 Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, const Module& module) const {
   if (module.weight == nullptr) return not_found("{}.weight: not in the checkpoint", name);
-  if (is_weight_float(module.weight->dtype) && (module.type.empty() || module.type == "FLOAT"))
-    return float_scheme(module.weight->dtype);
+  if (is_weight_float(module.weight->dtype) && (module.type.empty() || module.type == "FLOAT")) {
+    LinearScheme scheme = float_scheme(module.weight->dtype);
+    scheme.transformed = module.mul_scale != nullptr;
+    return scheme;
+  }
   if (module.type.empty()) {
     return data_corrupt("{}: weight is {}, but the description gives it no type", name,
                         dtype_name(module.weight->dtype));
@@ -77,18 +83,14 @@ Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, cons
   if (kind == ModuleKind::kEmbedding) {
     return unsupported("{}: an embedding of type {}, expected FLOAT", name, module.type);
   }
-  if (module.facts->kronecker || module.mul_scale != nullptr) {
-    return unsupported("{}: {} transforms the input, which is not supported", name,
-                       module.mul_scale != nullptr ? "div.mul_scale" : module.type);
-  }
   return linear_scheme(source_, module);
 }
 
 Status Reader::check(std::string_view name, const Module& module, int64_t out, int64_t in) const {
-  if (!module.quantized()) {
-    return misfits_to_status(name, float_linear_misfits(source_, module.base, out, in));
-  }
-  return misfits_to_status(name, quantized_misfits(module, description_, out, in));
+  auto misfits = module.quantized() ? quantized_misfits(module, description_, out, in)
+                                    : float_linear_misfits(source_, module.base, out, in);
+  append_factor_misfits(module, in, misfits);
+  return misfits_to_status(name, misfits);
 }
 
 /// Everything about the directory as a whole that we cannot run, in one error.

@@ -194,6 +194,78 @@ TEST(ModelSlimReader, MixedInputsAreDynamic) {
       << "the bias itself: quant_bias belongs to static inputs";
 }
 
+Tensors flat_quant() {
+  const std::string type = "W4A4_FLATQUANT_DYNAMIC";
+  auto tensors = per_channel(type);
+  tensors.push_back(stored<float>("m.left_trans", DType::kF32, {2, 2}, {1, 2, 3, 4}, type));
+  tensors.push_back(stored<float>("m.right_trans", DType::kF32, {3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 5}, type));
+  tensors.push_back(stored<float>("m.clip_ratio", DType::kF32, {1}, {.75F}, type));
+  return tensors;
+}
+
+TEST(ModelSlimReader, KroneckerPairs) {
+  const Checkpoint checkpoint(flat_quant());
+  expect_codes(checkpoint, "w4a4-transformed");
+  const auto data = checkpoint.reader->read("m", 2, 6);
+  EXPECT_EQ(data->scheme.activation.clip_ratio, .75F);
+  ASSERT_EQ(data->transform.size(), 1U);
+  EXPECT_EQ(std::get<quant::KroneckerPair>(data->transform[0]),
+            (quant::KroneckerPair{2, 3, {1, 2, 3, 4}, {1, 0, 0, 0, 1, 0, 0, 0, 5}}));
+  auto tensors = flat_quant();
+  tensors.pop_back();
+  EXPECT_EQ(Checkpoint(tensors).reader->scheme("m", kLinear)->activation.clip_ratio, 1.F);
+}
+
+TEST(ModelSlimReader, KroneckerPairsThatLie) {
+  for (const float bad : {0.F, -1.F, 1.5F, NAN}) {
+    auto tensors = flat_quant();
+    tensors[5] = stored<float>("m.clip_ratio", DType::kF32, {1}, {bad}, tensors[5].type);
+    EXPECT_THAT(Checkpoint(tensors).error_of_check("m", 2, 6), HasSubstr("m.clip_ratio: "));
+  }
+  auto tensors = flat_quant();
+  tensors[4] = stored<float>("m.right_trans", DType::kF32, {2, 2}, {1, 2, 3, 4}, tensors[4].type);
+  EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6),
+            "m: right_trans is F32 [2, 2], expected floats [3, 3]");
+  tensors[3] = stored<float>("m.left_trans", DType::kF32, {4, 1}, {1, 2, 3, 4}, tensors[3].type);
+  EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6),
+            "m: left_trans is F32 [4, 1], expected [a, a] with a dividing the 6 columns");
+  tensors.erase(tensors.begin() + 3);
+  EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6),
+            "m: left_trans is missing from W4A4_FLATQUANT_DYNAMIC");
+  tensors = flat_quant();
+  tensors[3] = stored<float>("m.left_trans", DType::kF32, {2, 2}, {1, NAN, 3, 4}, tensors[3].type);
+  EXPECT_THAT(Checkpoint(tensors).error_of_read("m", 2, 6), HasSubstr("m.left_trans: element 1 is nan"));
+}
+
+TEST(ModelSlimReader, FactorsOfTheInput) {
+  for (const char* type : {"W8A8_DYNAMIC", "FLOAT"}) {
+    SCOPED_TRACE(type);
+    Tensors tensors = {stored<float>("m.div.mul_scale", DType::kF32, {6}, {1, 2, 3, 4, 5, 6}, "FLOAT"),
+                       stored<float>("m.linear.bias", DType::kF32, {2}, {3.F, 4.F}, "FLOAT")};
+    if (type == std::string("FLOAT")) {
+      tensors.push_back(
+          stored<float>("m.linear.weight", DType::kF32, {2, 6}, std::vector<float>(12, 1.F), type));
+    } else {
+      tensors.push_back(stored<int8_t>("m.linear.weight", DType::kI8, {2, 6}, kCodes, type));
+      tensors.push_back(stored<float>("m.linear.weight_scale", DType::kF32, {2, 1}, {1.F, 1.F}, type));
+    }
+    const Checkpoint checkpoint(tensors);
+    const auto data = checkpoint.reader->read("m", 2, 6);
+    ASSERT_TRUE(data.has_value()) << data.error().message();
+    EXPECT_TRUE(data->scheme.transformed && *checkpoint.reader->scheme("m", kLinear) == data->scheme);
+    ASSERT_EQ(data->transform.size(), 1U);
+    EXPECT_EQ(std::get<quant::ColumnFactors>(data->transform[0]).factors,
+              (std::vector<float>{1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(data->bias, (std::vector<float>{3.F, 4.F}));
+    // One who walks over the tensors finds the same module.
+    EXPECT_EQ(checkpoint.reader->tensor_names("m.linear", kLinear),
+              checkpoint.reader->tensor_names("m", kLinear));
+    tensors[0] = stored<float>("m.div.mul_scale", DType::kF32, {5}, {1, 2, 3, 4, 5}, "FLOAT");
+    EXPECT_THAT(Checkpoint(tensors).error_of_check("m", 2, 6),
+                HasSubstr("div.mul_scale is F32 [5], expected floats [6]"));
+  }
+}
+
 TEST(ModelSlimReader, FloatModulesAndUndescribedOnes) {
   const Checkpoint checkpoint({stored<float>("m.weight", DType::kF32, {1, 2}, {1.F, 2.F}, "FLOAT"),
                                stored<uint16_t>("n.weight", DType::kBF16, {1, 1}, {0x3f80}, ""),
