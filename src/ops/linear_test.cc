@@ -146,10 +146,12 @@ TEST(Linear, IntegerSchemesEqualTheirDefinition) {
     for (const int64_t out : {1, 15, 16, 33, 130}) {
       for (const int64_t rows : {1, 3, 20}) {
         const auto data = integer_data(out, 128, scheme, out % 2 == 1);
-        auto linear =
-            Linear::pack(integer_data(out, 128, scheme, out % 2 == 1), {.kind = FloatKind::kBf16}, pool);
-        ASSERT_TRUE(linear.has_value()) << linear.error().message();
-        expect_products(*linear, data, 1e-6, rows, pool);
+        for (const WeightLayout layout : {WeightLayout::kNz, WeightLayout::kNd}) {
+          auto linear = Linear::pack(integer_data(out, 128, scheme, out % 2 == 1), {.layout = layout}, pool);
+          ASSERT_TRUE(linear.has_value()) << linear.error().message();
+          EXPECT_EQ(linear->weights().kernel().starts_with("gemm_s8_rows/"), layout == WeightLayout::kNd);
+          expect_products(*linear, data, 1e-6, rows, pool);
+        }
       }
     }
   }
@@ -159,14 +161,16 @@ TEST(Linear, IntegerRowsAreReadBack) {
   ThreadPool pool(2);
   for (const Case& scheme : kIntegerCases) {
     const auto data = integer_data(37, 128, scheme, false);
-    auto linear = Linear::pack(integer_data(37, 128, scheme, false), {}, pool);
-    ASSERT_TRUE(linear.has_value()) << linear.error().message();
-    std::vector<float> row(128);
-    for (const int64_t index : {0, 17, 36}) {
-      linear->read_row(index, row.data());
-      for (int64_t k = 0; k < 128; ++k)
-        EXPECT_EQ(row[static_cast<size_t>(k)], static_cast<float>(weight_at(data, index, k)))
-            << index << ' ' << k;
+    for (const WeightLayout layout : {WeightLayout::kNz, WeightLayout::kNd}) {
+      auto linear = Linear::pack(integer_data(37, 128, scheme, false), {.layout = layout}, pool);
+      ASSERT_TRUE(linear.has_value()) << linear.error().message();
+      std::vector<float> row(128);
+      for (const int64_t index : {0, 17, 36}) {
+        linear->read_row(index, row.data());
+        for (int64_t k = 0; k < 128; ++k)
+          EXPECT_EQ(row[static_cast<size_t>(k)], static_cast<float>(weight_at(data, index, k)))
+              << index << ' ' << k;
+      }
     }
   }
 }

@@ -10,10 +10,14 @@ namespace tessera::kernels {
 namespace avx2 {
 void gemm_s8(const GemmS8Args& args);
 void gemm_s8_sums(const GemmS8Args& args, const Sums& sums);
+void gemm_s8_rows(const GemmS8Args& args);
+void gemm_s8_rows_sums(const GemmS8Args& args, const Sums& sums);
 }  // namespace avx2
 namespace avx512 {
 void gemm_s8(const GemmS8Args& args);
 void gemm_s8_sums(const GemmS8Args& args, const Sums& sums);
+void gemm_s8_rows(const GemmS8Args& args);
+void gemm_s8_rows_sums(const GemmS8Args& args, const Sums& sums);
 }  // namespace avx512
 
 namespace scalar {
@@ -26,7 +30,21 @@ int64_t tile_panels(int64_t, bool) {
   return 1;
 }
 
-/// sums[column] += products of k_begin..k_end of one row and one panel.
+/// sums[column] += products of k_begin..k_end of one row and one panel of rows.
+void dot_rows(const Tile& t, int64_t k_begin, int64_t k_end, int32_t* sums) {
+  const PackedS8& w = t.args->w;
+  const int64_t row_bytes = packed_s8_panel_bytes(w.k, w.bits) / kPanel;
+  const int8_t* x = t.args->x.codes + t.row * t.args->x.codes_stride;
+  for (int64_t column = 0; column < kPanel; ++column) {
+    const uint8_t* from = w.tiles + (t.panel * kPanel + column) * row_bytes;
+    for (int64_t k = k_begin; k < k_end; ++k) {
+      const int byte = w.bits == 8 ? from[k] : from[k / 64 * 32 + k % 32];
+      sums[column] += (w.bits == 8 ? byte : k % 64 < 32 ? byte & 0xf : byte >> 4) * x[k];
+    }
+  }
+}
+
+/// sums[column] += products of k_begin..k_end of one row and one panel of tiles.
 void dot(const Tile& t, int64_t k_begin, int64_t k_end, int32_t* sums) {
   const PackedS8& w = t.args->w;
   const uint8_t* panel = w.tiles + t.panel * packed_s8_panel_bytes(w.k, w.bits);
@@ -59,7 +77,7 @@ void tile(const Tile& t, int64_t, int64_t) {
   for (int64_t group = 0; group < t.groups; ++group) {
     int32_t sums[kPanel];
     start(t, group, sums);
-    dot(t, group * step, (group + 1) * step, sums);
+    (w.layout == S8Layout::kRows ? dot_rows : dot)(t, group * step, (group + 1) * step, sums);
     if (t.sums != nullptr) {
       for (int64_t i = 0; i < valid_columns(*t.args, t.panel); ++i)
         sums_at(t, t.row, t.panel, group)[i] = sums[i];
@@ -73,6 +91,13 @@ void tile(const Tile& t, int64_t, int64_t) {
 }
 
 }  // namespace
+
+void gemm_s8(const GemmS8Args& args) {
+  walk(args, nullptr);
+}
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
+  walk(args, &sums);
+}
 }  // namespace scalar
 
 namespace {
@@ -80,12 +105,15 @@ namespace {
 struct Functions {
   void (*run)(const GemmS8Args&);
   void (*sums)(const GemmS8Args&, const Sums&);
+  // Row-major weights.
+  void (*run_rows)(const GemmS8Args&);
+  void (*sums_rows)(const GemmS8Args&, const Sums&);
 };
 
 constexpr Variant<Functions> kVariants[] = {
-    {Isa::kScalar, {scalar::gemm_s8, scalar::gemm_s8_sums}},
-    {Isa::kAvx2, {avx2::gemm_s8, avx2::gemm_s8_sums}},
-    {Isa::kAvx512, {avx512::gemm_s8, avx512::gemm_s8_sums}},
+    {Isa::kScalar, {scalar::gemm_s8, scalar::gemm_s8_sums, scalar::gemm_s8, scalar::gemm_s8_sums}},
+    {Isa::kAvx2, {avx2::gemm_s8, avx2::gemm_s8_sums, avx2::gemm_s8_rows, avx2::gemm_s8_rows_sums}},
+    {Isa::kAvx512, {avx512::gemm_s8, avx512::gemm_s8_sums, avx512::gemm_s8_rows, avx512::gemm_s8_rows_sums}},
 };
 
 const Variant<Functions>& chosen() {
@@ -111,12 +139,14 @@ void check_args([[maybe_unused]] const GemmS8Args& args) {
 
 void gemm_s8(const GemmS8Args& args) {
   check_args(args);
-  chosen().fn.run(args);
+  const Functions& f = chosen().fn;
+  (args.w.layout == S8Layout::kRows ? f.run_rows : f.run)(args);
 }
 
 void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
   check_args(args);
-  chosen().fn.sums(args, sums);
+  const Functions& f = chosen().fn;
+  (args.w.layout == S8Layout::kRows ? f.sums_rows : f.sums)(args, sums);
 }
 
 const char* gemm_s8_variant() {

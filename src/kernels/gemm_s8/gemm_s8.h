@@ -35,6 +35,7 @@ struct PackedS8 {
   int64_t group_size = 0;            // 0: one scale per column; else a multiple of 32 that divides k
   const uint8_t* zeros = nullptr;    // [groups, padded_n(n)], pack_zeros(); null: all zero points are 0
   const int32_t* offsets = nullptr;  // [padded_n(n)], without groups only; null: 0
+  S8Layout layout = S8Layout::kTiles;
 };
 
 struct GemmS8Args {

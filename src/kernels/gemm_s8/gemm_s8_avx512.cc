@@ -297,4 +297,12 @@ void tile(const Tile& t, int64_t rows, int64_t panels) {
 }
 
 }  // namespace
+
+void gemm_s8(const GemmS8Args& args) {
+  walk(args, nullptr);
+}
+void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
+  walk(args, &sums);
+}
+
 }  // namespace tessera::kernels::avx512

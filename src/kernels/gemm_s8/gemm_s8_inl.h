@@ -1,5 +1,6 @@
-// What every variant of gemm_s8 shares, over whichever vec16_*.h was included before: the walk over tiles,
-// the corrections for the weights' bias, and the float epilogue. The including file then defines
+// What every variant of gemm_s8 shares, in both layouts, over whichever vec16_*.h was included before: the
+// walk over tiles, the corrections for the weights' bias, and the float epilogue. The including file then
+// defines
 //   void tile(const Tile&, int64_t rows, int64_t panels)     integer products of a few rows and panels
 //   int64_t tile_rows(bool grouped), tile_panels(int64_t rows, bool grouped)   how large a tile may be
 #pragma once
@@ -123,13 +124,4 @@ inline void finish(const Tile& t, int64_t row, int64_t panel, Vec value) {
 }
 
 }  // namespace
-
-void gemm_s8(const GemmS8Args& args) {
-  walk(args, nullptr);
-}
-
-void gemm_s8_sums(const GemmS8Args& args, const Sums& sums) {
-  walk(args, &sums);
-}
-
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

@@ -32,6 +32,7 @@ struct Problem {
   std::vector<int32_t> block_sums;  // [m, padded k / 32]
   std::vector<float> sx, sw, bias;  // [m, x groups], [n, groups], [n]
   std::vector<int32_t> offsets;     // [padded n] or empty
+  S8Layout layout = S8Layout::kTiles;
   std::vector<uint8_t> tiles, packed_zeros;
   std::vector<float> packed_scales;
 
@@ -65,7 +66,7 @@ struct Problem {
     tiles.resize(static_cast<size_t>(panels(shape.n) * panel_bytes));
     for (int64_t p = 0; p < panels(shape.n); ++p) {
       pack_s8_panel(w.data() + p * kPanel * shape.k, shape.k, std::min(kPanel, shape.n - p * kPanel), shape.k,
-                    bits.w, tiles.data() + p * panel_bytes);
+                    bits.w, layout, tiles.data() + p * panel_bytes);
     }
     packed_scales.resize(static_cast<size_t>(groups() * padded_n(shape.n)));
     pack_scales(sw.data(), shape.n, groups(), packed_scales.data());
@@ -90,7 +91,8 @@ struct Problem {
            .bits = bits.w,
            .group_size = shape.group,
            .zeros = z.empty() ? nullptr : packed_zeros.data(),
-           .offsets = offsets.empty() ? nullptr : offsets.data()};
+           .offsets = offsets.empty() ? nullptr : offsets.data(),
+           .layout = layout};
     a.x_bits = bits.x;
     a.y = y;
     a.y_stride = y_stride;
@@ -165,9 +167,14 @@ void expect_formula(const Problem& p) {
   }
 }
 
-void expect_correct(const Problem& p) {
-  expect_exact_sums(p);
-  expect_formula(p);
+/// In both layouts.
+void expect_correct(Problem p) {
+  for (const S8Layout layout : {S8Layout::kTiles, S8Layout::kRows}) {
+    p.layout = layout;
+    p.pack();
+    expect_exact_sums(p);
+    expect_formula(p);
+  }
 }
 
 constexpr Weights kKinds[] = {Weights::kSymmetric, Weights::kAsymmetric};
@@ -235,7 +242,7 @@ TEST(GemmS8, MoreGroupsThanCorrectionsFitAtOnce) {
 TEST(GemmS8, MoreRowsThanOneChunk) {
   Random random(5);
   for (const int64_t m : {240, 241, 500})
-    expect_formula(Problem(random, {m, 33, 70}, {8, 8}));
+    expect_correct(Problem(random, {m, 33, 70}, {8, 8}));
 }
 
 // The int16 sums of AVX2 are at their bound of additions here: all products of the largest magnitude, k far
@@ -255,8 +262,11 @@ TEST(GemmS8, ExtremeOperandsAreExact) {
             std::fill(p.z.begin(), p.z.end(), static_cast<int8_t>(w == w_low ? w_high : w_low));
             for (int64_t row = 0; row < p.shape.m; ++row)
               std::fill_n(p.x.begin() + row * p.stride(), k, static_cast<int8_t>(x));
-            p.pack();
-            expect_exact_sums(p);
+            for (const S8Layout layout : {S8Layout::kTiles, S8Layout::kRows}) {
+              p.layout = layout;
+              p.pack();
+              expect_exact_sums(p);
+            }
           }
         }
       }
@@ -305,12 +315,16 @@ TEST(GemmS8, ANanScaleStaysInItsRow) {
 TEST(PackS8, CodesComeBackAndPaddingIsZero) {
   Random random(9);
   for (const int bits : {4, 8}) {
-    const Problem p(random, {1, 21, 77}, {bits, 8});
-    for (int64_t row = 0; row < padded_n(p.shape.n); ++row) {
-      for (int64_t column = 0; column < padded_k(p.shape.k); ++column) {
-        const bool exists = row < p.shape.n && column < p.shape.k;
-        EXPECT_EQ(packed_s8_code(p.tiles.data(), p.shape.k, bits, row, column),
-                  exists ? p.w[static_cast<size_t>(row * p.shape.k + column)] : 0);
+    Problem p(random, {1, 21, 77}, {bits, 8});
+    for (const S8Layout layout : {S8Layout::kTiles, S8Layout::kRows}) {
+      p.layout = layout;
+      p.pack();
+      for (int64_t row = 0; row < padded_n(p.shape.n); ++row) {
+        for (int64_t column = 0; column < padded_k(p.shape.k); ++column) {
+          const bool exists = row < p.shape.n && column < p.shape.k;
+          EXPECT_EQ(packed_s8_code(p.tiles.data(), p.shape.k, bits, layout, row, column),
+                    exists ? p.w[static_cast<size_t>(row * p.shape.k + column)] : 0);
+        }
       }
     }
   }

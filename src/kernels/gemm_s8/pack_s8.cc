@@ -23,28 +23,49 @@ uint32_t bias_nibbles(uint32_t word) {
   return (word & 0x0f0f0f0fU) ^ 0x08080808U;
 }
 
+/// One row of a panel in tiles.
+void pack_tiles(const int8_t* from, int64_t end, int64_t tiles, int bits, uint8_t* to) {
+  for (int64_t tile = 0; tile < tiles; ++tile, to += 64) {
+    uint32_t word;
+    if (bits == 8) {
+      word = bias_bytes(four_codes(from, tile * 4, end));
+    } else {
+      word = bias_nibbles(four_codes(from, tile * 8, end)) | bias_nibbles(four_codes(from, tile * 8 + 4, end))
+                                                                 << 4;
+    }
+    std::memcpy(to, &word, sizeof(word));
+  }
+}
+
+/// One row, row-major.
+void pack_row_codes(const int8_t* from, int64_t end, int64_t padded, int bits, uint8_t* to) {
+  const auto code = [&](int64_t k) { return (k < end ? from[k] : 0) + code_bias(bits); };
+  if (bits == 8) {
+    for (int64_t k = 0; k < padded; ++k)
+      to[k] = static_cast<uint8_t>(code(k));
+    return;
+  }
+  for (int64_t block = 0; block < padded; block += 64, to += 32) {
+    for (int64_t i = 0; i < 32; ++i)
+      to[i] = static_cast<uint8_t>(code(block + i) | code(block + 32 + i) << 4);
+  }
+}
+
 }  // namespace
 
 void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int64_t k, int bits,
-                   uint8_t* panel) {
+                   S8Layout layout, uint8_t* panel) {
   CHECK(bits == 4 || bits == 8, "weight bits {}", bits);
   CHECK(rows >= 1 && rows <= kPanel, "{} rows in a panel", rows);
-  const int64_t step = bits == 8 ? 4 : 8;
-  const int64_t tiles = padded_k(k) / step;
+  const int64_t row_bytes = packed_s8_panel_bytes(k, bits) / kPanel;
   for (int64_t row = 0; row < kPanel; ++row) {
     const int8_t* from = codes + row * codes_stride;
     // A row beyond the matrix is all padding.
     const int64_t end = row < rows ? k : 0;
-    uint8_t* to = panel + row * 4;
-    for (int64_t tile = 0; tile < tiles; ++tile, to += 64) {
-      uint32_t word;
-      if (bits == 8) {
-        word = bias_bytes(four_codes(from, tile * 4, end));
-      } else {
-        word = bias_nibbles(four_codes(from, tile * 8, end)) |
-               bias_nibbles(four_codes(from, tile * 8 + 4, end)) << 4;
-      }
-      std::memcpy(to, &word, sizeof(word));
+    if (layout == S8Layout::kTiles) {
+      pack_tiles(from, end, row_bytes / 4, bits, panel + row * 4);
+    } else {
+      pack_row_codes(from, end, padded_k(k), bits, panel + row * row_bytes);
     }
   }
 }
@@ -70,12 +91,20 @@ void pack_zeros(const int8_t* zeros, int64_t n, int64_t groups, int bits, uint8_
   }
 }
 
-int packed_s8_code(const uint8_t* tiles, int64_t k, int bits, int64_t row, int64_t col) {
-  const uint8_t* panel = tiles + row / kPanel * packed_s8_panel_bytes(k, bits);
-  const int64_t lane = row % kPanel * 4 + col % 4;
-  if (bits == 8) return panel[col / 4 * 64 + lane] - 128;
-  const int byte = panel[col / 8 * 64 + lane];
-  return (col % 8 < 4 ? byte & 0xf : byte >> 4) - 8;
+int packed_s8_code(const uint8_t* panels, int64_t k, int bits, S8Layout layout, int64_t row, int64_t col) {
+  const int64_t panel_bytes = packed_s8_panel_bytes(k, bits), in_panel = row % kPanel;
+  const uint8_t* panel = panels + row / kPanel * panel_bytes;
+  int byte;
+  bool low;
+  if (layout == S8Layout::kTiles) {
+    byte = panel[(bits == 8 ? col / 4 : col / 8) * 64 + in_panel * 4 + col % 4];
+    low = col % 8 < 4;
+  } else {
+    byte = panel[in_panel * (panel_bytes / kPanel) + (bits == 8 ? col : col / 64 * 32 + col % 32)];
+    low = col % 64 < 32;
+  }
+  if (bits == 8) return byte - code_bias(8);
+  return (low ? byte & 0xf : byte >> 4) - code_bias(4);
 }
 
 }  // namespace tessera::kernels

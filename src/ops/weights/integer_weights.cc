@@ -1,4 +1,4 @@
-// Integer weights with integer activations, in NZ tiles: kernels/gemm_s8.
+// Integer weights with integer activations, in NZ tiles or row-major: kernels/gemm_s8.
 #include <fmt/format.h>
 
 #include <string>
@@ -42,13 +42,15 @@ int32_t input_offset(const quant::LinearData& data, int64_t row) {
 
 class IntegerWeights final : public PackedWeights {
  public:
+  template <kernels::S8Layout kLayout>
   static Result<std::unique_ptr<const PackedWeights>> pack(quant::LinearData data, ThreadPool& pool) {
     auto weights = std::make_unique<IntegerWeights>();
     weights->x_bits_ = data.scheme.activation.bits;
     weights->view_ = {.n = data.out,
                       .k = data.in,
                       .bits = data.scheme.weight.bits,
-                      .group_size = kernel_group(data.scheme)};
+                      .group_size = kernel_group(data.scheme),
+                      .layout = kLayout};
     TRY_STATUS(weights->pack_codes(data, pool));
     TRY_STATUS(weights->pack_groups(data));
     if (data.scheme.activation.is_static && data.input.zero_point != 0)
@@ -81,14 +83,15 @@ class IntegerWeights final : public PackedWeights {
     for (int64_t k = 0; k < view_.k; ++k) {
       const int64_t at = k / group_size * kernels::padded_n(view_.n) + index;
       const int zero = view_.zeros == nullptr ? 0 : view_.zeros[at] - kernels::code_bias(view_.bits);
-      const int code = kernels::packed_s8_code(view_.tiles, view_.k, view_.bits, index, k);
+      const int code = kernels::packed_s8_code(view_.tiles, view_.k, view_.bits, view_.layout, index, k);
       out[k] = static_cast<float>(code - zero) * view_.scales[at];
     }
   }
 
   std::string_view kernel() const override {
-    static const std::string name = fmt::format("gemm_s8/{}", kernels::gemm_s8_variant());
-    return name;
+    static const std::string tiles = fmt::format("gemm_s8/{}", kernels::gemm_s8_variant());
+    static const std::string rows = fmt::format("gemm_s8_rows/{}", kernels::gemm_s8_variant());
+    return view_.layout == kernels::S8Layout::kRows ? rows : tiles;
   }
 
  private:
@@ -98,7 +101,7 @@ class IntegerWeights final : public PackedWeights {
     const int8_t* codes = data.values.as<int8_t>().data();
     auto* tiles = tiles_.as<uint8_t>();
     for_panels(data.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
-      kernels::pack_s8_panel(codes + first * data.in, data.in, rows, data.in, view_.bits,
+      kernels::pack_s8_panel(codes + first * data.in, data.in, rows, data.in, view_.bits, view_.layout,
                              tiles + panel * panel_bytes);
     });
     view_.tiles = tiles;
@@ -172,6 +175,9 @@ std::string refusal(const quant::LinearScheme& scheme, int64_t in, FloatKind) {
 
 }  // namespace
 
-const WeightKind kIntegerWeights{"gemm_s8", WeightLayout::kNz, refusal, IntegerWeights::pack};
+const WeightKind kIntegerWeights{"gemm_s8", WeightLayout::kNz, refusal,
+                                 IntegerWeights::pack<kernels::S8Layout::kTiles>};
+const WeightKind kIntegerRowWeights{"gemm_s8_rows", WeightLayout::kNd, refusal,
+                                    IntegerWeights::pack<kernels::S8Layout::kRows>};
 
 }  // namespace tessera::ops

@@ -8,8 +8,8 @@ namespace tessera::ops {
 namespace {
 
 // Pointers, not copies: those objects belong to other files, whose initialization may come later.
-constexpr const WeightKind* kKinds[] = {&kIntegerWeights, &kUnpackedBf16Weights, &kUnpackedF32Weights,
-                                        &kBf16Weights, &kF32Weights};
+constexpr const WeightKind* kKinds[] = {&kIntegerWeights,     &kIntegerRowWeights, &kUnpackedBf16Weights,
+                                        &kUnpackedF32Weights, &kBf16Weights,       &kF32Weights};
 
 /// Those of the wanted layout first; within a layout as in the table.
 std::vector<const WeightKind*> in_order(WeightLayout wanted) {

@@ -36,6 +36,7 @@ std::string explain_weight_kind(const quant::LinearScheme& scheme, int64_t in, c
 
 // One file each.
 extern const WeightKind kIntegerWeights;
+extern const WeightKind kIntegerRowWeights;
 extern const WeightKind kUnpackedBf16Weights;
 extern const WeightKind kUnpackedF32Weights;
 extern const WeightKind kBf16Weights;
