@@ -18,6 +18,7 @@
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
 #include "kernels/silu_mul/silu_mul.h"
+#include "kernels/softmax/softmax.h"
 
 namespace tessera::kernels {
 namespace {
@@ -43,6 +44,7 @@ constexpr Case kCases[] = {
     {"rmsnorm", rmsnorm_variant, Isa::kAvx512},
     {"rope", rope_variant, Isa::kAvx512},
     {"silu_mul", silu_mul_variant, Isa::kAvx512},
+    {"softmax", softmax_variant, Isa::kAvx512},
 };
 
 TEST(Variants, TheChosenIsaRuns) {

@@ -1,39 +1,31 @@
 #include "sampling/sampler.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "base/check.h"
+#include "kernels/softmax/softmax.h"
 #include "sampling/random.h"
-#include "sampling/row_math.h"
 
 namespace tessera::sampling {
 namespace {
 
 /// The largest logit, or what is wrong with the row.
 Result<float> checked_max(std::span<const float> logits) {
-  const RowMax max = row_max(logits);
-  if (max.has_nan || max.value == INFINITY) {
+  const auto extent = kernels::row_extent(logits.data(), static_cast<int64_t>(logits.size()));
+  if (extent.bad) {
     const auto bad = std::find_if(logits.begin(), logits.end(), [](float x) { return !(x < INFINITY); });
     return internal_error("the model's logit of token {} is {}, expected a finite number",
                           bad - logits.begin(), *bad);
   }
-  if (max.value == -INFINITY)
+  if (extent.max == -INFINITY)
     return internal_error("all {} logits are -inf, no token can be drawn", logits.size());
-  return max.value;
+  return extent.max;
 }
 
-// Weights are in (0, 1], so the upper bits of the float are a rank: 8 bits of exponent and 2 of mantissa.
-constexpr int kBucketShift = 21;
-constexpr size_t kBuckets = (std::bit_cast<uint32_t>(1.0F) >> kBucketShift) + 1;
-size_t bucket_of(float weight) {
-  return std::bit_cast<uint32_t>(weight) >> kBucketShift;
-}
-float bucket_floor(size_t bucket) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bucket) << kBucketShift);
-}
+constexpr auto kBlock = static_cast<size_t>(kernels::kSoftmaxBlock);
 
 }  // namespace
 
@@ -48,7 +40,14 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, const SamplingPar
   const float max = TRY(checked_max(logits));
   weights_.resize(logits.size());
   block_sums_.resize((logits.size() + kBlock - 1) / kBlock);
-  exp_row(logits, max, 1.0F / params.temperature, weights_, block_sums_);
+  block_maxes_.resize(block_sums_.size());
+  kernels::softmax_weights({.x = logits.data(),
+                            .n = static_cast<int64_t>(logits.size()),
+                            .max = max,
+                            .inverse_temperature = 1.0F / params.temperature,
+                            .weights = weights_.data(),
+                            .block_sums = block_sums_.data(),
+                            .block_maxes = block_maxes_.data()});
   const double unit = random_unit(seed, position);
   const bool filtered = params.top_k != -1 || params.top_p < 1.0F || params.min_p > 0.0F;
   return filtered ? draw_filtered(params, unit) : draw_from_all(unit);
@@ -83,66 +82,67 @@ int32_t Sampler::draw_from_all(double unit) const {
   return static_cast<int32_t>(weights_.rend() - back) - 1;
 }
 
-float Sampler::lowest_weight(const SamplingParams& params, double mass) const {
-  if (params.top_k == -1 && params.top_p == 1.0F) return params.min_p;
-  std::array<int32_t, kBuckets> counts{};
-  std::array<double, kBuckets> masses{};
-  for (const float weight : weights_) {
-    const size_t bucket = bucket_of(weight);
-    ++counts[bucket];
-    masses[bucket] += weight;
+/// No token below stays, whatever the ranking says: three bounds that cost one pass over the blocks, not the
+/// row.
+float Sampler::lowest_weight(const SamplingParams& params, double mass) {
+  float lowest = std::max(params.min_p, std::numeric_limits<float>::min());
+  if (params.top_k != -1 && static_cast<size_t>(params.top_k) <= block_maxes_.size()) {
+    // top_k blocks have a token at least as good as the top_k-th best block's best.
+    ranked_maxes_ = block_maxes_;
+    const auto border = ranked_maxes_.begin() + (params.top_k - 1);
+    std::ranges::nth_element(ranked_maxes_, border, std::greater<>());
+    lowest = std::max(lowest, *border);
   }
-  // Once a bucket ends with top_k tokens or more than top_p of the mass, all below it are dropped for sure.
-  int64_t count = 0;
-  double before = 0;
-  size_t bucket = kBuckets;
-  while (bucket > 0) {
-    --bucket;
-    count += counts[bucket];
-    before += masses[bucket];
-    if (params.top_k != -1 && count >= params.top_k) break;
-    // The margin covers the different order of summation here and in keep_ranked.
-    if (params.top_p < 1.0F && before > static_cast<double>(params.top_p) * mass * (1 + 1e-9)) break;
+  if (params.top_p < 1.0F) {
+    // All tokens below this together have less than 1 - top_p of the mass; the margin is for the rounding of
+    // `mass`.
+    const double tail =
+        (1.0 - static_cast<double>(params.top_p)) * mass / static_cast<double>(weights_.size());
+    lowest = std::max(lowest, static_cast<float>(tail * 0.999));
   }
-  return std::max(params.min_p, bucket_floor(bucket));
+  return lowest;
 }
 
-void Sampler::keep_ranked(const SamplingParams& params, double mass) {
-  std::sort(kept_.begin(), kept_.end(), [](const Candidate& a, const Candidate& b) {
-    return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
-  });
-  size_t keep = kept_.size();
-  if (params.top_k != -1) keep = std::min(keep, static_cast<size_t>(params.top_k));
-  if (params.top_p < 1.0F) {
-    double before = 0;
-    size_t rank = 0;
-    for (; rank < keep && before <= static_cast<double>(params.top_p) * mass; ++rank)
-      before += kept_[rank].weight;
-    keep = rank;
+void Sampler::collect(float lowest) {
+  candidate_weights_.resize(weights_.size());
+  candidate_tokens_.resize(weights_.size());
+  candidates_ = 0;
+  for (size_t block = 0; block < block_maxes_.size(); ++block) {
+    if (block_maxes_[block] < lowest) continue;
+    const size_t end = std::min(weights_.size(), (block + 1) * kBlock);
+    for (size_t token = block * kBlock; token < end; ++token) {
+      // Written always, counted when it stays: no branch that nobody can predict.
+      candidate_weights_[candidates_] = weights_[token];
+      candidate_tokens_[candidates_] = static_cast<int32_t>(token);
+      candidates_ += weights_[token] >= lowest ? 1 : 0;
+    }
   }
-  kept_.resize(keep);
+}
+
+Cut Sampler::cut_candidates(const SamplingParams& params, std::span<const float> weights, double mass) {
+  if (params.top_k == -1 && params.top_p == 1.0F)  // min_p alone: all stay
+    return {.weight = 0, .ties = 0, .mass = std::accumulate(weights.begin(), weights.end(), 0.0)};
+  const int64_t most = params.top_k == -1 ? std::numeric_limits<int64_t>::max() : params.top_k;
+  const double limit = params.top_p < 1.0F ? static_cast<double>(params.top_p) * mass : INFINITY;
+  return cut_.find(weights, most, limit);
 }
 
 int32_t Sampler::draw_filtered(const SamplingParams& params, double unit) {
   const double mass = total();
-  const float lowest = lowest_weight(params, mass);
-  kept_.clear();
-  for (size_t token = 0; token < weights_.size(); ++token) {
-    if (weights_[token] >= lowest && weights_[token] > 0.0F) {
-      kept_.push_back({weights_[token], static_cast<int32_t>(token)});
-    }
+  collect(lowest_weight(params, mass));
+  CHECK(candidates_ > 0, "the filters dropped the best token");
+  const std::span<const float> weights(candidate_weights_.data(), candidates_);
+  const Cut cut = cut_candidates(params, weights, mass);
+  double left = unit * cut.mass;
+  int64_t ties = 0;
+  size_t last = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] < cut.weight || (weights[i] == cut.weight && ties++ >= cut.ties)) continue;
+    last = i;
+    left -= static_cast<double>(weights[i]);
+    if (left < 0) break;
   }
-  if (params.top_k != -1 || params.top_p < 1.0F) keep_ranked(params, mass);
-  double sum = 0;
-  for (const Candidate& candidate : kept_)
-    sum += candidate.weight;
-  double left = unit * sum;
-  for (const Candidate& candidate : kept_) {
-    left -= candidate.weight;
-    if (left < 0) return candidate.token;
-  }
-  CHECK(!kept_.empty(), "the filters dropped the best token");
-  return kept_.back().token;
+  return candidate_tokens_[last];  // the last one, where the rounding of sums left something
 }
 
 }  // namespace tessera::sampling

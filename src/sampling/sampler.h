@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "sampling/sampling_params.h"
+#include "sampling/weight_cut.h"
 
 namespace tessera::sampling {
 
@@ -23,19 +24,21 @@ class Sampler {
                          uint64_t position);
 
  private:
-  struct Candidate {
-    float weight;
-    int32_t token;
-  };
   int32_t draw_from_all(double unit) const;
   int32_t draw_filtered(const SamplingParams& params, double unit);
-  float lowest_weight(const SamplingParams& params, double mass) const;
-  void keep_ranked(const SamplingParams& params, double mass);
+  float lowest_weight(const SamplingParams& params, double mass);
+  void collect(float lowest);
+  Cut cut_candidates(const SamplingParams& params, std::span<const float> weights, double mass);
   double total() const;
 
   std::vector<float> weights_;      // [vocab] probability / best probability
   std::vector<double> block_sums_;  // of weights_
-  std::vector<Candidate> kept_;
+  std::vector<float> block_maxes_, ranked_maxes_;
+  // What may stay, in order of ids; the first candidates_ are in use.
+  std::vector<float> candidate_weights_;
+  std::vector<int32_t> candidate_tokens_;
+  size_t candidates_ = 0;
+  WeightCut cut_;
 };
 
 /// The token of the largest logit, the lowest id among equals. Errors as Sampler::sample.
