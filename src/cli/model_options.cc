@@ -9,6 +9,11 @@ void add_model_options(CLI::App& command, models::LoadOptions& options) {
   command.add_option("--dtype", options.dtype, "of float weights and the KV cache")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
       ->capture_default_str();
+  command
+      .add_option("--weight-layout", options.weight_layout,
+                  "of integer weights: nz (tiles, fast) or nd (rows, for comparison)")
+      ->check(CLI::IsMember({"nz", "nd"}))
+      ->capture_default_str();
   command.add_option(
       "--quantization", options.quantization,
       "insist on a format (compressed-tensors) or a scheme (default: what the checkpoint says)");

@@ -236,6 +236,12 @@ Status check_quantization(const std::string& wanted, std::string_view found) {
   return invalid_argument("--quantization {}: the checkpoint's format is {}", wanted, found);
 }
 
+Result<ops::PackOptions> parse_packing(const std::string& dtype, const std::string& layout) {
+  if (layout != "nz" && layout != "nd") return unsupported("--weight-layout {}: expected nz or nd", layout);
+  return ops::PackOptions{.kind = TRY(parse_float_kind(dtype)),
+                          .layout = layout == "nz" ? ops::WeightLayout::kNz : ops::WeightLayout::kNd};
+}
+
 int thread_count(int wanted) {
   return wanted > 0 ? wanted : default_thread_count();
 }
@@ -243,11 +249,13 @@ int thread_count(int wanted) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
-  const ops::PackOptions packing{.kind = TRY(parse_float_kind(options.dtype))};
+  const ops::PackOptions packing = TRY(parse_packing(options.dtype, options.weight_layout));
   const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));
   if (options.load_format == LoadFormat::kDummy) {
-    return dummy(directory.config,
-                 {.scheme = options.quantization, .dtype = options.dtype, .threads = options.threads});
+    return dummy(directory.config, {.scheme = options.quantization,
+                                    .dtype = options.dtype,
+                                    .weight_layout = options.weight_layout,
+                                    .threads = options.threads});
   }
   ModelConfig config = TRY(parse_model_config(directory.config));
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
@@ -259,7 +267,7 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
 }
 
 Result<std::unique_ptr<Model>> Model::dummy(const nlohmann::json& config, const DummyOptions& options) {
-  const ops::PackOptions packing{.kind = TRY(parse_float_kind(options.dtype))};
+  const ops::PackOptions packing = TRY(parse_packing(options.dtype, options.weight_layout));
   const std::string_view scheme_name = options.scheme.empty() ? "bf16" : std::string_view(options.scheme);
   const DummyScheme scheme = TRY(parse_dummy_scheme(scheme_name, options.head));
   ModelConfig parsed = TRY(parse_model_config(config));
