@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "base/progress.h"
+#include "base/trace.h"
 #include "formats/float_weights.h"
+#include "ops/dispatch_trace.h"
 #include "quant/integer_codes.h"
 
 namespace tessera::models {
@@ -143,6 +145,8 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
   }
   ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
   linear = TRY(ops::Linear::pack(std::move(data), options, pool).context(parameter.name));
+  if (TRY(trace_enabled(TraceTopic::kDispatch)))
+    trace_line(TraceTopic::kDispatch, parameter.name + " " + ops::describe_dispatch(linear, options));
   report.packed_bytes += linear.packed_bytes();
   if (is_linear) {
     SchemeUse& use = report.schemes[linear.scheme().name()];
