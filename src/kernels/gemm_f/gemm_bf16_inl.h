@@ -35,7 +35,8 @@ void bf16_tile(const GemmBf16Args& args, int64_t row, int64_t panel) {
 }  // namespace
 
 void gemm_bf16(const GemmBf16Args& args) {
-  walk(args, [&]<int R, int P>(const TileAt& at) { bf16_tile<R, P>(args, at.row, at.panel); });
+  walk(args, args.k * static_cast<int64_t>(sizeof(uint16_t)),
+       [&]<int R, int P>(const TileAt& at) { bf16_tile<R, P>(args, at.row, at.panel); });
 }
 
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

@@ -34,7 +34,8 @@ void f32_tile(const GemmF32Args& args, int64_t row, int64_t panel) {
 }  // namespace
 
 void gemm_f32(const GemmF32Args& args) {
-  walk(args, [&]<int R, int P>(const TileAt& at) { f32_tile<R, P>(args, at.row, at.panel); });
+  walk(args, args.k * static_cast<int64_t>(sizeof(float)),
+       [&]<int R, int P>(const TileAt& at) { f32_tile<R, P>(args, at.row, at.panel); });
 }
 
 }  // namespace tessera::kernels::TESSERA_ISA_NAMESPACE

@@ -54,12 +54,11 @@ void choose(const Run& run, const TileAt& at, int64_t rows, int64_t panels) {
   if constexpr (R > 1) choose<R - 1>(run, at, rows, panels);
 }
 
-/// Covers the ranges of `args` with tiles. Row blocks are as equal as can be: 13 rows are 7 and 6, not 12
-/// and 1.
+/// Covers the ranges of `args` with tiles; `row_bytes` of a row are read. Row blocks are as equal as can be:
+/// 13 rows are 7 and 6, not 12 and 1.
 template <class Args, class Run>
-void walk(const Args& args, const Run& run) {
-  const int64_t most_rows =
-      chunk_rows(args.row_end - args.row_begin, args.k * static_cast<int64_t>(sizeof(*args.x)));
+void walk(const Args& args, int64_t row_bytes, const Run& run) {
+  const int64_t most_rows = chunk_rows(args.row_end - args.row_begin, row_bytes);
   for (int64_t chunk = args.row_begin; chunk < args.row_end; chunk += most_rows) {
     const int64_t left = args.row_end - chunk;
     const int64_t rows = left < most_rows ? left : most_rows;

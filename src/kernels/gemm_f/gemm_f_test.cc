@@ -24,6 +24,10 @@ std::vector<Shape> shapes() {
       all.push_back({m, n, 1 + (m * 31 + n) % 67});
   }
   all.push_back({241, 18, 20});
+  // Rows in two chunks; sums that wait between stretches of k.
+  all.push_back({400, 18, 20});
+  for (const int64_t k : {2049, 3071, 3072, 4100, 5121})
+    all.push_back({13, 33, k});
   return all;
 }
 
@@ -140,8 +144,12 @@ void run_in_pieces(Args args, const Gemm& gemm) {
 
 TEST(GemmF, RangesDoNotChangeBits) {
   Random random(3);
-  const Problem p(random, {23, 77, 131});
+  const Problem p(random, {23, 77, 3131});
   std::vector<float> whole(23 * 77, 0.25F), pieces(23 * 77, 0.25F);
+  // Without accumulation other columns are walked first, but for single rows.
+  gemm_bf16(p.bf16(whole.data(), 77));
+  run_in_pieces(p.bf16(pieces.data(), 77), gemm_bf16);
+  EXPECT_TRUE(testing::same_bits(whole, pieces));
   GemmF32Args a = p.f32(whole.data(), 77), b = p.f32(pieces.data(), 77);
   a.accumulate = b.accumulate = true;
   gemm_f32(a);
