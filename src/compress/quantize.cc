@@ -60,8 +60,10 @@ Status write_tensors(const TensorSource& source, const QuantizePlan& plan, const
                      int threads, SafetensorsWriter& writer) {
   ThreadPool pool(threads > 0 ? threads : default_thread_count());
   uint64_t total = 0;
-  for (const TensorInfo& info : source.tensors())
-    total += info.bytes;
+  for (const QuantizedLinear& linear : plan.linears)
+    total += linear.source->bytes;
+  for (const TensorInfo* copy : plan.copies)
+    total += copy->bytes;
   Progress progress("quantizing", total);
   for (size_t i = 0; i < plan.linears.size(); ++i) {
     const QuantizedLinear& linear = plan.linears[i];
@@ -105,7 +107,9 @@ Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
         options.model_path);
   }
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
-  const QuantizePlan plan = TRY(plan_quantization(*source, options));
+  const auto tied = model.config.find("tie_word_embeddings");
+  const bool is_tied = tied != model.config.end() && *tied == true;
+  const QuantizePlan plan = TRY(plan_quantization(*source, is_tied, options));
   TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
 
   const OutputSpecs output = output_specs(plan);
@@ -113,6 +117,7 @@ Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   TRY_STATUS(write_tensors(*source, plan, output, options.threads, writer));
   TRY_STATUS(writer.commit());
   TRY_STATUS(copy_side_files(options.model_path, options.output));
+  if (plan.untie) model.config["tie_word_embeddings"] = false;
   model.config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
   const std::string text = TRY(formats::dump_json(model.config, "config.json"));
   TRY_STATUS(write_text_file(std::filesystem::path(options.output) / "config.json", text + "\n"));

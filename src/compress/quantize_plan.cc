@@ -15,10 +15,13 @@ using formats::TensorInfo;
 using formats::compressed_tensors::NamePattern;
 using formats::compressed_tensors::QuantizationConfig;
 using formats::compressed_tensors::TargetMatcher;
+using quant::RecipePart;
 
 // The version of the library whose format and key names are written.
 constexpr std::string_view kFormatVersion = "0.18.0";
 constexpr std::string_view kWeightSuffix = ".weight";
+constexpr std::string_view kHead = "lm_head", kHeadTensor = "lm_head.weight";
+constexpr std::string_view kEmbeddingTensor = "model.embed_tokens.weight";
 
 std::string_view leaf_of(std::string_view module) {
   return module.substr(module.rfind('.') + 1);
@@ -31,8 +34,13 @@ std::string_view matrix_module(const TensorInfo& info) {
   return name.substr(0, name.size() - kWeightSuffix.size());
 }
 
-bool in_decoder_layer(std::string_view module) {
-  return module.find("layers.") != std::string_view::npos;
+bool matches_any(const std::vector<NamePattern>& patterns, std::string_view module) {
+  return std::ranges::any_of(patterns, [&](const NamePattern& pattern) { return pattern.matches(module); });
+}
+
+Status check_is_float(const TensorInfo& info) {
+  if (formats::is_weight_float(info.dtype)) return {};
+  return unsupported("{} is {}, expected F32, F16 or BF16 to quantize", info.name, dtype_name(info.dtype));
 }
 
 Result<std::vector<NamePattern>> compile_ignore(const std::vector<std::string>& regexes) {
@@ -65,60 +73,85 @@ Status check_fused_linears(const std::set<std::string>& quantized, const std::ve
   return {};
 }
 
-/// Sorts the source's tensors into linears and copies, and fills config.ignore.
-Status sort_tensors(const formats::TensorSource& source, const Recipe& recipe,
+/// Sorts the source's tensors into linears of `recipe` and copies, and fills config.ignore.
+Status sort_tensors(const formats::TensorSource& source, const quant::Recipe& recipe,
                     const std::vector<NamePattern>& ignore, QuantizePlan& plan) {
   std::set<std::string> quantized;
   std::vector<std::string> left_out;  // by --ignore
   for (const TensorInfo& info : source.tensors()) {
     const std::string module(matrix_module(info));
-    const auto part =
-        module.empty() || !in_decoder_layer(module) ? std::nullopt : recipe.part_of(leaf_of(module));
-    const bool ignored =
-        std::ranges::any_of(ignore, [&](const NamePattern& pattern) { return pattern.matches(module); });
-    if (part && !ignored) {
-      if (!formats::is_weight_float(info.dtype)) {
-        return unsupported("{} is {}, expected F32, F16 or BF16 to quantize", info.name,
-                           dtype_name(info.dtype));
-      }
+    const auto part = recipe.part_of(module);
+    if (part && !matches_any(ignore, module)) {
+      TRY_STATUS(check_is_float(info));
       plan.linears.push_back({module, &info, *part, info.shape[0], info.shape[1]});
       quantized.insert(module);
       continue;
     }
     plan.copies.push_back(&info);
-    // The library names every unquantized Linear, routers included; lm_head below, since a tied one has no
-    // tensor.
-    if (module.empty() || module == "lm_head" || leaf_of(module).starts_with("embed")) continue;
+    // The library names every unquantized Linear, routers included; lm_head elsewhere, since a tied one has
+    // no tensor.
+    if (module.empty() || module == kHead || leaf_of(module).starts_with("embed")) continue;
     plan.config.ignore.push_back(module);
     if (part) left_out.push_back(module);
   }
-  plan.config.ignore.emplace_back("lm_head");
-  std::ranges::sort(plan.config.ignore);
   return check_fused_linears(quantized, left_out);
 }
 
-Status choose_parts(const Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
-  std::vector<std::vector<PartLinear>> members(recipe.parts.size());
-  for (const QuantizedLinear& linear : plan.linears)
-    members[linear.part].push_back({linear.name, linear.in});
-  for (size_t index = 0; index < recipe.parts.size(); ++index) {
-    RecipePart part = recipe.parts[index];
-    part.storage = options.storage.value_or(part.storage);
-    if (part.storage == Storage::kInteger && part.activation_bits == 16) {
-      return invalid_argument(
-          "--storage=int with --scheme={}: int-quantized needs quantized inputs, expected pack",
-          options.scheme);
-    }
+/// The output head becomes linear and part after all others.
+Status add_head(const formats::TensorSource& source, bool tied, const std::vector<NamePattern>& ignore,
+                size_t part, QuantizePlan& plan) {
+  if (matches_any(ignore, kHead)) {
+    return invalid_argument("--ignore matches lm_head, expected --lm-head=none with it");
+  }
+  const std::string_view tensor = tied ? kEmbeddingTensor : kHeadTensor;
+  const TensorInfo* info = source.find(tensor);
+  if (info == nullptr || info->shape.rank() != 2) {
+    return invalid_argument("--lm-head: {} is {}, expected a matrix to quantize", tensor,
+                            info == nullptr ? "not in the checkpoint" : info->shape.to_string());
+  }
+  TRY_STATUS(check_is_float(*info));
+  plan.linears.push_back({std::string(kHead), info, part, info->shape[0], info->shape[1]});
+  // Its tensors take that name, also from a copy of the embedding that some exports carry.
+  std::erase_if(plan.copies, [](const TensorInfo* copy) { return copy->name == kHeadTensor; });
+  plan.untie = tied;
+  return {};
+}
+
+Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<std::string> targets,
+                const QuantizeOptions& options, QuantizePlan& plan) {
+  const size_t index = plan.parts.size();
+  std::vector<quant::PartLinear> members;
+  for (const QuantizedLinear& linear : plan.linears) {
+    if (linear.part == index) members.push_back({linear.name, linear.in});
+  }
+  const auto chosen = quant::choose_group_size(part, group_size, members);
+  if (!chosen) {
+    return invalid_argument("{}; expected another --group-size, \"channel\", or --ignore",
+                            chosen.error().message());
+  }
+  const Storage storage = options.storage.value_or(default_storage(part));
+  if (storage == Storage::kInteger && part.activation_bits == 16) {
+    return invalid_argument(
+        "--storage=int with --scheme={}: int-quantized needs quantized inputs, expected pack",
+        options.scheme);
+  }
+  plan.parts.push_back({{.bits = part.weight_bits, .group_size = *chosen}, storage});
+  plan.config.groups.push_back(config_group(part, *chosen, storage, index, std::move(targets)));
+  return {};
+}
+
+Status add_parts(const quant::Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
+  const bool only_part = recipe.parts.size() == 1;
+  for (const RecipePart& part : recipe.parts) {
     // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part.
     const bool per_channel_only = part.weight_bits == 8 && part.activation_bits == 8;
-    if (per_channel_only && recipe.parts.size() == 1 && options.group_size.value_or(0) != 0) {
+    if (per_channel_only && only_part && options.group_size.value_or(0) != 0) {
       return invalid_argument("--group-size={} with --scheme={}, expected channel", *options.group_size,
                               options.scheme);
     }
-    const GroupSizeOption option = per_channel_only ? GroupSizeOption(0) : options.group_size;
-    const int group_size = TRY(choose_group_size(part, option, members[index]));
-    plan.parts.push_back({{.bits = part.weight_bits, .group_size = group_size}, part.storage});
-    plan.config.groups.push_back(config_group(part, group_size, index));
+    const GroupSizeOption group_size = per_channel_only ? GroupSizeOption(0) : options.group_size;
+    auto targets = only_part ? std::vector<std::string>{"Linear"} : leaf_targets(part);
+    TRY_STATUS(add_part(part, group_size, std::move(targets), options, plan));
   }
   return {};
 }
@@ -152,8 +185,10 @@ Status check_targets(const QuantizePlan& plan) {
 
 }  // namespace
 
-Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, const QuantizeOptions& options) {
-  const Recipe recipe = TRY(find_recipe(options.scheme));
+Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool tied_embeddings,
+                                       const QuantizeOptions& options) {
+  const quant::Recipe recipe = TRY(parse_scheme(options.scheme));
+  const auto head = TRY(parse_lm_head(options.lm_head));
   const auto ignore = TRY(compile_ignore(options.ignore));
   QuantizePlan plan;
   TRY_STATUS(sort_tensors(source, recipe, ignore, plan));
@@ -163,7 +198,12 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, cons
         "*layers.*.{{q,k,v,o,gate,up,down}}_proj.weight",
         options.model_path);
   }
-  TRY_STATUS(choose_parts(recipe, options, plan));
+  if (head) TRY_STATUS(add_head(source, tied_embeddings, ignore, recipe.parts.size(), plan));
+  TRY_STATUS(add_parts(recipe, options, plan));
+  // Its name as target beats the class Linear in every reader.
+  if (head) TRY_STATUS(add_part(*head, 0, {std::string(kHead)}, options, plan));
+  if (!head) plan.config.ignore.emplace_back(kHead);
+  std::ranges::sort(plan.config.ignore);
   finish_config(plan.config);
   TRY_STATUS(check_targets(plan));
   return plan;

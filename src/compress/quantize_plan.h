@@ -18,7 +18,8 @@ struct QuantizeOptions {
   std::string output;
   std::string scheme;
   GroupSizeOption group_size;
-  std::optional<Storage> storage;  // absent: the scheme's default
+  std::optional<Storage> storage;  // absent: each part's default
+  std::string lm_head = "none";    // or w8a8, w4a8: the output head, per channel
   std::vector<std::string>
       ignore;          // regexes on module names, matched from the start, as in quantization_config
   bool force = false;  // write into a directory that is not empty
@@ -26,9 +27,9 @@ struct QuantizeOptions {
 };
 
 struct QuantizedLinear {
-  std::string name;  // dotted path without ".weight"
-  const formats::TensorInfo* source;
-  size_t part;  // into parts
+  std::string name;                   // dotted path without ".weight"
+  const formats::TensorInfo* source;  // NAME.weight; of a tied lm_head, the embedding
+  size_t part;                        // into parts
   int64_t out = 0, in = 0;
 };
 
@@ -41,13 +42,16 @@ struct QuantizePlan {
   std::vector<PlannedPart> parts;
   std::vector<QuantizedLinear> linears;
   std::vector<const formats::TensorInfo*> copies;
+  bool untie = false;  // a tied head is quantized: config.json says tie_word_embeddings=false
   formats::compressed_tensors::QuantizationConfig config;
 };
 
 /// Quantizable are the 2-D weights of the decoder layers whose path ends in q/k/v/o_proj or
-/// gate/up/down_proj, experts included; lm_head, routers, embeddings and norms stay as they are.
+/// gate/up/down_proj, experts included, and lm_head if asked for; routers, embeddings and norms stay as they
+/// are. With `tied_embeddings` (of config.json) the head is the embedding, which is then also copied.
 /// kInvalidArgument when nothing is left to quantize, a pattern is no regex or splits q/k/v or gate/up, or a
 /// width is not a multiple of the group size (all listed).
-Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, const QuantizeOptions& options);
+Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool tied_embeddings,
+                                       const QuantizeOptions& options);
 
 }  // namespace tessera::compress

@@ -11,9 +11,9 @@
 #include <set>
 
 #include "base/file.h"
+#include "compress/quantize_test_support.h"
 #include "formats/hf/model_dir.h"
 #include "formats/safetensors/safetensors_writer.h"
-#include "formats/test_directory.h"
 #include "formats/weight_format.h"
 #include "quant/integer_codes.h"
 
@@ -27,23 +27,6 @@ using formats::TestDirectory;
 using testing::HasSubstr;
 
 const std::string kModels = TESSERA_SOURCE_DIR "/tests/golden/models/";
-
-QuantizeOptions options_for(const std::string& model, const TestDirectory& output,
-                            const std::string& scheme) {
-  return {.model_path = kModels + model,
-          .output = output.path(),
-          .scheme = scheme,
-          .group_size = {},
-          .storage = {},
-          .ignore = {},
-          .force = false,
-          .threads = 2};
-}
-
-std::string error_of(const QuantizeOptions& options) {
-  const auto summary = quantize_directory(options);
-  return summary.has_value() ? "" : summary.error().message();
-}
 
 /// A directory opened as the model loader opens it.
 struct Opened {

@@ -1,5 +1,5 @@
-// Round to nearest: one weight matrix to the bytes of its tensors in a compressed-tensors checkpoint, row by
-// row on all workers. The same input gives the same bytes with any number of threads.
+// Round to nearest (quant/rtn.h) of one weight matrix into the bytes of its tensors in a compressed-tensors
+// checkpoint. The same input gives the same bytes with any number of threads.
 #pragma once
 
 #include <string_view>

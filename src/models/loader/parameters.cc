@@ -66,6 +66,17 @@ void Parameters::ignore(std::string tensor) {
   ignored_.push_back(std::move(tensor));
 }
 
+std::vector<quant::PartLinear> Parameters::linears() const {
+  std::vector<quant::PartLinear> linears;
+  for (const Parameter& parameter : parameters_) {
+    if (std::holds_alternative<ops::Linear*>(parameter.into) &&
+        parameter.kind == formats::ModuleKind::kLinear) {
+      linears.push_back({parameter.name, parameter.in});
+    }
+  }
+  return linears;
+}
+
 std::vector<formats::TensorInfo> Parameters::float_tensors() const {
   std::vector<formats::TensorInfo> tensors;
   const auto add = [&](std::string name, DType dtype, const Shape& shape) {

@@ -15,6 +15,7 @@
 #include "models/load_report.h"
 #include "ops/embedding.h"
 #include "ops/linear.h"
+#include "quant/recipe.h"
 
 namespace tessera::models {
 
@@ -30,6 +31,9 @@ class Parameters {
   void vector(std::vector<float>& into, std::string name, int64_t size);
   /// A tensor that may be there and is not read, by its full name.
   void ignore(std::string tensor);
+
+  /// Every linear that the checkpoint's format stores; a tied head is none.
+  std::vector<quant::PartLinear> linears() const;
 
   /// The tensors of a float checkpoint with these parameters: norms F32, the rest BF16.
   std::vector<formats::TensorInfo> float_tensors() const;
