@@ -45,8 +45,8 @@ class DecoderModel final : public Model {
   cache::KvCacheShape cache_shape(int32_t page_size, int32_t pages) const;
   Status gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache);
   void run_layers(const Step& step, MatrixView<float> hidden);
-  void norm(MatrixView<const float> x, const std::vector<float>& weight, MatrixView<float> y);
-  void add_norm(MatrixView<float> hidden, MatrixView<const float> delta, const std::vector<float>& weight,
+  void norm(MatrixView<const float> x, const NormWeights& weights, MatrixView<float> y);
+  void add_norm(MatrixView<float> hidden, MatrixView<const float> delta, const NormWeights& weights,
                 MatrixView<float> y);
   void run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden, MatrixView<float> logits);
 
@@ -140,32 +140,44 @@ Status DecoderModel::gather_rows(std::span<const Chunk> chunks, const cache::KvC
   return {};
 }
 
-void DecoderModel::norm(MatrixView<const float> x, const std::vector<float>& weight, MatrixView<float> y) {
+/// Rows [begin, end) of y += the norm's bias.
+void add_bias(const NormWeights& weights, MatrixView<float> y, int64_t begin, int64_t end) {
+  if (weights.bias.empty()) return;
+  for (int64_t row = begin; row < end; ++row) {
+    float* values = y.row(row);
+    for (int64_t column = 0; column < y.cols; ++column)
+      values[column] += weights.bias[static_cast<size_t>(column)];
+  }
+}
+
+void DecoderModel::norm(MatrixView<const float> x, const NormWeights& weights, MatrixView<float> y) {
   ops::parallel_rows(pool_, x.rows, x.cols, [&](int64_t begin, int64_t end) {
     kernels::rmsnorm({.x = x.row(begin),
                       .x_stride = x.stride,
-                      .w = weight.data(),
+                      .w = weights.weight.data(),
                       .eps = config_.norm_eps,
                       .y = y.row(begin),
                       .y_stride = y.stride,
                       .rows = end - begin,
                       .cols = x.cols});
+    add_bias(weights, y, begin, end);
   });
 }
 
 void DecoderModel::add_norm(MatrixView<float> hidden, MatrixView<const float> delta,
-                            const std::vector<float>& weight, MatrixView<float> y) {
+                            const NormWeights& weights, MatrixView<float> y) {
   ops::parallel_rows(pool_, hidden.rows, hidden.cols, [&](int64_t begin, int64_t end) {
     kernels::add_rmsnorm({.h = hidden.row(begin),
                           .h_stride = hidden.stride,
                           .delta = delta.row(begin),
                           .delta_stride = delta.stride,
-                          .w = weight.data(),
+                          .w = weights.weight.data(),
                           .eps = config_.norm_eps,
                           .y = y.row(begin),
                           .y_stride = y.stride,
                           .rows = end - begin,
                           .cols = hidden.cols});
+    add_bias(weights, y, begin, end);
   });
 }
 

@@ -11,6 +11,10 @@ Bias bias_if(bool present) {
   return present ? Bias::kPresent : Bias::kNone;
 }
 
+void declare_norm(const std::string& name, int64_t hidden, NormWeights& weights, Parameters& parameters) {
+  parameters.vector(weights.weight, name, hidden, &weights.bias);
+}
+
 void declare_attention(const ModelConfig& config, const std::string& prefix, AttentionWeights& weights,
                        Parameters& parameters) {
   const int64_t hidden = config.hidden;
@@ -63,9 +67,9 @@ Parameters declare(const ModelConfig& config, DecoderWeights& weights) {
   for (int32_t index = 0; index < config.layers; ++index) {
     LayerWeights& layer = weights.layers[static_cast<size_t>(index)];
     const std::string prefix = fmt::format("model.layers.{}.", index);
-    parameters.vector(layer.attention_norm, prefix + "input_layernorm", config.hidden);
+    declare_norm(prefix + "input_layernorm", config.hidden, layer.attention_norm, parameters);
     declare_attention(config, prefix + "self_attn.", layer.attention, parameters);
-    parameters.vector(layer.mlp_norm, prefix + "post_attention_layernorm", config.hidden);
+    declare_norm(prefix + "post_attention_layernorm", config.hidden, layer.mlp_norm, parameters);
     if (config.is_moe_layer(index)) {
       declare_moe(config, prefix + "mlp.", layer.moe, parameters);
     } else {
@@ -73,7 +77,7 @@ Parameters declare(const ModelConfig& config, DecoderWeights& weights) {
                   parameters);
     }
   }
-  parameters.vector(weights.final_norm, "model.norm", config.hidden);
+  declare_norm("model.norm", config.hidden, weights.final_norm, parameters);
   return parameters;
 }
 

@@ -25,8 +25,14 @@ struct MoeWeights {
   std::vector<MlpWeights> experts;  // empty: the layer has a plain MLP
 };
 
+/// y = x / rms(x) * weight + bias.
+struct NormWeights {
+  std::vector<float> weight;  // [hidden]
+  std::vector<float> bias;    // [hidden], or empty: quantizers that shift outliers away leave one
+};
+
 struct LayerWeights {
-  std::vector<float> attention_norm, mlp_norm;  // [hidden]
+  NormWeights attention_norm, mlp_norm;
   AttentionWeights attention;
   MlpWeights mlp;
   MoeWeights moe;
@@ -35,7 +41,7 @@ struct LayerWeights {
 struct DecoderWeights {
   ops::Embedding embedding;
   std::vector<LayerWeights> layers;
-  std::vector<float> final_norm;
+  NormWeights final_norm;
   ops::Linear head;  // [vocab, hidden]
 
   DecoderWeights() = default;

@@ -27,9 +27,20 @@ Status misfits_to_status(const std::vector<std::string>& misfits) {
   return data_corrupt("the checkpoint does not fit its config.json: {}{}", fmt::join(first, "; "), more);
 }
 
-/// Tensors that checkpoints carry and no engine reads: old exports stored the rotary frequencies.
+/// Tensors that checkpoints carry and no engine reads: old exports stored the rotary frequencies, ModelSlim's
+/// V0 the norms with a bias a second time.
 bool is_known_extra(std::string_view name) {
-  return name.ends_with(".rotary_emb.inv_freq");
+  return name.ends_with(".rotary_emb.inv_freq") || name.ends_with("norm.module.weight") ||
+         name.ends_with("norm.module.bias");
+}
+
+Result<std::vector<float>> read_vector(const formats::TensorSource& source, const std::string& name,
+                                       LoadReport& report) {
+  const Tensor stored = TRY(source.read(name));
+  std::vector<float> values(static_cast<size_t>(stored.shape().numel()));
+  quant::widen(stored.dtype(), stored.data(), values);
+  report.packed_bytes += static_cast<int64_t>(values.size() * sizeof(float));
+  return values;
 }
 
 Status check_vector(const formats::TensorSource& source, const std::string& name, int64_t size) {
@@ -58,8 +69,8 @@ void Parameters::tied_head(ops::Linear& into, std::string embedding_name, int64_
       {&into, std::move(embedding_name), vocab, hidden, Bias::kNone, formats::ModuleKind::kEmbedding});
 }
 
-void Parameters::vector(std::vector<float>& into, std::string name, int64_t size) {
-  parameters_.push_back({&into, std::move(name), size, 1, Bias::kNone, formats::ModuleKind::kLinear});
+void Parameters::vector(std::vector<float>& into, std::string name, int64_t size, std::vector<float>* bias) {
+  parameters_.push_back({&into, std::move(name), size, 1, Bias::kNone, formats::ModuleKind::kLinear, bias});
 }
 
 void Parameters::ignore(std::string tensor) {
@@ -96,7 +107,10 @@ std::vector<formats::TensorInfo> Parameters::float_tensors() const {
 Status Parameters::check_one(const Parameter& parameter, const formats::TensorSource& source,
                              const formats::WeightReader& reader) const {
   if (std::holds_alternative<std::vector<float>*>(parameter.into)) {
-    return check_vector(source, parameter.name + ".weight", parameter.out);
+    TRY_STATUS(check_vector(source, parameter.name + ".weight", parameter.out));
+    const std::string bias = parameter.name + ".bias";
+    if (parameter.optional_bias == nullptr || source.find(bias) == nullptr) return {};
+    return check_vector(source, bias, parameter.out);
   }
   if (parameter.kind == formats::ModuleKind::kEmbedding) {
     return formats::misfits_to_status(
@@ -105,7 +119,11 @@ Status Parameters::check_one(const Parameter& parameter, const formats::TensorSo
   const quant::LinearScheme scheme = TRY(reader.scheme(parameter.name, parameter.kind));
   TRY_STATUS(reader.check(parameter.name, parameter.out, parameter.in));
   TRY_STATUS(ops::Linear::check(scheme, parameter.in).context(parameter.name));
-  const bool has_bias = source.find(parameter.name + ".bias") != nullptr;
+  // A format may store the linear under another name, so its own list of tensors tells.
+  const auto names = reader.tensor_names(parameter.name, parameter.kind);
+  const bool has_bias = std::ranges::any_of(names, [&](const std::string& name) {
+    return name.ends_with(".bias") && source.find(name) != nullptr;
+  });
   if (has_bias != (parameter.bias == Bias::kPresent)) {
     return data_corrupt("{}.bias: {}", parameter.name,
                         has_bias ? "in the checkpoint, but the config says that there is none"
@@ -120,9 +138,13 @@ Status Parameters::check(const formats::TensorSource& source, const formats::Wei
   for (const Parameter& parameter : parameters_) {
     if (const auto status = check_one(parameter, source, reader); !status)
       misfits.push_back(status.error().message());
+    if (std::holds_alternative<std::vector<float>*>(parameter.into)) {
+      read.insert(parameter.name + ".weight");
+      if (parameter.optional_bias != nullptr) read.insert(parameter.name + ".bias");
+      continue;
+    }
     read.insert(parameter.name + ".weight");
     read.insert(parameter.name + ".bias");
-    if (std::holds_alternative<std::vector<float>*>(parameter.into)) continue;
     for (auto& name : reader.tensor_names(parameter.name, parameter.kind))
       read.insert(std::move(name));
   }
@@ -138,10 +160,10 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
                             const formats::WeightReader& reader, const ops::PackOptions& options,
                             ThreadPool& pool, LoadReport& report) {
   if (auto* const* vector = std::get_if<std::vector<float>*>(&parameter.into)) {
-    const Tensor values = TRY(source.read(parameter.name + ".weight"));
-    (*vector)->resize(static_cast<size_t>(parameter.out));
-    quant::widen(values.dtype(), values.data(), **vector);
-    report.packed_bytes += parameter.out * static_cast<int64_t>(sizeof(float));
+    **vector = TRY(read_vector(source, parameter.name + ".weight", report));
+    const std::string bias = parameter.name + ".bias";
+    if (parameter.optional_bias != nullptr && source.find(bias) != nullptr)
+      *parameter.optional_bias = TRY(read_vector(source, bias, report));
     return {};
   }
   // Embeddings are float (check_one): class targets of a quantization config are about linears.

@@ -28,7 +28,9 @@ class Parameters {
   void embedding(ops::Embedding& into, std::string name, int64_t vocab, int64_t hidden);
   /// The embedding's weights as the output head.
   void tied_head(ops::Linear& into, std::string embedding_name, int64_t vocab, int64_t hidden);
-  void vector(std::vector<float>& into, std::string name, int64_t size);
+  /// Read from NAME.weight, and NAME.bias into `bias` where the checkpoint has one (and nullptr if it may
+  /// not).
+  void vector(std::vector<float>& into, std::string name, int64_t size, std::vector<float>* bias = nullptr);
   /// A tensor that may be there and is not read, by its full name.
   void ignore(std::string tensor);
 
@@ -52,6 +54,7 @@ class Parameters {
     int64_t out = 0, in = 0;
     Bias bias = Bias::kNone;
     formats::ModuleKind kind = formats::ModuleKind::kLinear;
+    std::vector<float>* optional_bias = nullptr;  // of a vector
   };
   Status check_one(const Parameter& parameter, const formats::TensorSource& source,
                    const formats::WeightReader& reader) const;
