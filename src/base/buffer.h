@@ -15,6 +15,9 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   /// Zeroed bytes. kResourceExhausted when the system refuses.
   static Result<AlignedBuffer> allocate(size_t bytes);
+  /// As allocate(), for what is kept while the program runs (weights): such buffers lie one after the other
+  /// in memory of huge pages, the small ones too. Freeing one is right but leaves a hole. Thread-safe.
+  static Result<AlignedBuffer> allocate_lasting(size_t bytes);
   /// As allocate(); for sizes that are our own (workspaces): aborts when the system refuses.
   explicit AlignedBuffer(size_t bytes);
   AlignedBuffer(AlignedBuffer&& other) noexcept;

@@ -28,6 +28,27 @@ TEST(AlignedBuffer, LargeOnesStartOnAHugePage) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % (2 * kMiB), 0U);
 }
 
+TEST(AlignedBuffer, LastingOnesFollowEachOther) {
+  auto first = AlignedBuffer::allocate_lasting(5000).value();
+  auto second = AlignedBuffer::allocate_lasting(100).value();
+  EXPECT_EQ(second.data() - first.data(), 8192);
+  std::memset(first.data(), 0xab, first.size());
+  std::memset(second.data(), 0xcd, second.size());
+  first = {};
+  EXPECT_EQ(second.as<uint8_t>()[99], 0xcd);
+  const auto third = AlignedBuffer::allocate_lasting(3 * kMiB).value();
+  EXPECT_EQ(third.data() - second.data(), 4096) << "a freed buffer's place is not used again";
+  EXPECT_EQ(third.as<uint8_t>()[3 * kMiB - 1], 0);
+}
+
+TEST(AlignedBuffer, LargeLastingOnesAreTheirOwn) {
+  const auto large = AlignedBuffer::allocate_lasting(100 * kMiB).value();
+  EXPECT_EQ(large.size(), 100 * kMiB);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(large.data()) % (2 * kMiB), 0U);
+  EXPECT_TRUE(AlignedBuffer::allocate_lasting(0).value().empty());
+  EXPECT_FALSE(AlignedBuffer::allocate_lasting(SIZE_MAX).has_value());
+}
+
 TEST(AlignedBuffer, EmptyOwnsNothing) {
   const auto buffer = AlignedBuffer::allocate(0).value();
   EXPECT_TRUE(buffer.empty());

@@ -16,7 +16,7 @@ Result<Embedding> Embedding::make(const Tensor& values, FloatKind kind) {
   const auto row_elements = static_cast<size_t>(embedding.hidden_);
   const size_t row_bytes = row_elements * dtype_size(kept),
                from_bytes = row_elements * dtype_size(values.dtype());
-  embedding.table_ = TRY(AlignedBuffer::allocate(static_cast<size_t>(embedding.vocab_) * row_bytes));
+  embedding.table_ = TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(embedding.vocab_) * row_bytes));
   std::vector<float> row(row_elements);
   for (size_t i = 0; i < static_cast<size_t>(embedding.vocab_); ++i) {
     quant::widen(values.dtype(), values.data() + i * from_bytes, row);

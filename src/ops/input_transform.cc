@@ -15,7 +15,7 @@ namespace {
 Result<AlignedBuffer> pack_right_factor(const std::vector<float>& square, int64_t n) {
   const int64_t panel_floats = kernels::packed_f32_panel_floats(n);
   auto packed =
-      TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::panels(n) * panel_floats) * sizeof(float)));
+      TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::panels(n) * panel_floats) * sizeof(float)));
   std::vector<float> transposed(square.size());
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t k = 0; k < n; ++k)

@@ -19,7 +19,7 @@ Result<Linear> Linear::pack(quant::LinearData data, const PackOptions& options, 
   linear.out_ = data.out;
   linear.in_ = data.in;
   if (!data.bias.empty()) {
-    linear.bias_ = TRY(AlignedBuffer::allocate(data.bias.size() * sizeof(float)));
+    linear.bias_ = TRY(AlignedBuffer::allocate_lasting(data.bias.size() * sizeof(float)));
     std::memcpy(linear.bias_.data(), data.bias.data(), data.bias.size() * sizeof(float));
   }
   if (!data.transform.empty())

@@ -35,7 +35,7 @@ class Bf16Weights final : public PackedWeights {
     weights->in_ = floats.in;
     const int64_t panel_elements = kernels::packed_bf16_panel_elements(floats.in);
     const auto elements = static_cast<size_t>(kernels::panels(floats.out) * panel_elements);
-    weights->tiles_ = TRY(AlignedBuffer::allocate(elements * sizeof(uint16_t)));
+    weights->tiles_ = TRY(AlignedBuffer::allocate_lasting(elements * sizeof(uint16_t)));
     auto* tiles = weights->tiles_.as<uint16_t>();
     for_panels(floats.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
       pack_panel(floats.values, first, rows, floats.in, tiles + panel * panel_elements);

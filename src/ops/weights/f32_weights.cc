@@ -34,7 +34,7 @@ class F32Weights final : public PackedWeights {
     weights->in_ = floats.in;
     const int64_t panel_floats = kernels::packed_f32_panel_floats(floats.in);
     const auto count = static_cast<size_t>(kernels::panels(floats.out) * panel_floats);
-    weights->tiles_ = TRY(AlignedBuffer::allocate(count * sizeof(float)));
+    weights->tiles_ = TRY(AlignedBuffer::allocate_lasting(count * sizeof(float)));
     auto* tiles = weights->tiles_.as<float>();
     for_panels(floats.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
       pack_panel(floats.values, first, rows, floats.in, tiles + panel * panel_floats);

@@ -97,7 +97,8 @@ class IntegerWeights final : public PackedWeights {
  private:
   Status pack_codes(const quant::LinearData& data, ThreadPool& pool) {
     const int64_t panel_bytes = kernels::packed_s8_panel_bytes(data.in, view_.bits);
-    tiles_ = TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::panels(data.out) * panel_bytes)));
+    tiles_ =
+        TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::panels(data.out) * panel_bytes)));
     const int8_t* codes = data.values.as<int8_t>().data();
     auto* tiles = tiles_.as<uint8_t>();
     for_panels(data.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
@@ -113,11 +114,11 @@ class IntegerWeights final : public PackedWeights {
     const int64_t groups = view_.group_size == 0 ? 1 : view_.k / view_.group_size;
     const int64_t times = groups / data.groups();
     const auto count = static_cast<size_t>(groups * kernels::padded_n(view_.n));
-    scales_ = TRY(AlignedBuffer::allocate(count * sizeof(float)));
+    scales_ = TRY(AlignedBuffer::allocate_lasting(count * sizeof(float)));
     kernels::pack_scales(finer(data.scales, times).data(), view_.n, groups, scales_.as<float>());
     view_.scales = scales_.as<float>();
     if (data.zero_points.empty()) return {};
-    zeros_ = TRY(AlignedBuffer::allocate(count));
+    zeros_ = TRY(AlignedBuffer::allocate_lasting(count));
     kernels::pack_zeros(finer(data.zero_points, times).data(), view_.n, groups, view_.bits,
                         zeros_.as<uint8_t>());
     view_.zeros = zeros_.as<uint8_t>();
@@ -125,8 +126,8 @@ class IntegerWeights final : public PackedWeights {
   }
 
   Status pack_offsets(const quant::LinearData& data, ThreadPool& pool) {
-    offsets_ =
-        TRY(AlignedBuffer::allocate(static_cast<size_t>(kernels::padded_n(view_.n)) * sizeof(int32_t)));
+    offsets_ = TRY(
+        AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::padded_n(view_.n)) * sizeof(int32_t)));
     for_panels(data.out, pool, [&](int64_t, int64_t first, int64_t rows) {
       for (int64_t row = first; row < first + rows; ++row)
         offsets_.as<int32_t>()[row] = input_offset(data, row);

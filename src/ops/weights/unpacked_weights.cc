@@ -91,9 +91,9 @@ class UnpackedWeights final : public PackedWeights {
     const int64_t panels = kernels::panels(data.out);
     const int64_t panel_bytes = kernels::packed_codes_panel_bytes(data.in, scheme.bits);
     const auto groups = static_cast<size_t>(panels * data.groups() * kernels::kPanel);
-    tiles_ = TRY(AlignedBuffer::allocate(static_cast<size_t>(panels * panel_bytes)));
-    scales_ = TRY(AlignedBuffer::allocate(groups * sizeof(float)));
-    if (!data.zero_points.empty()) zeros_ = TRY(AlignedBuffer::allocate(groups));
+    tiles_ = TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(panels * panel_bytes)));
+    scales_ = TRY(AlignedBuffer::allocate_lasting(groups * sizeof(float)));
+    if (!data.zero_points.empty()) zeros_ = TRY(AlignedBuffer::allocate_lasting(groups));
     view_ = {.tiles = tiles_.as<uint8_t>(),
              .scales = scales_.as<float>(),
              .zeros = zeros_.empty() ? nullptr : zeros_.as<int8_t>(),
