@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/thread_pool.h"
 
 namespace tessera::engine {
 
@@ -33,6 +34,9 @@ class Executor {
   /// logits of the chunks that want them into `logits`, F32 [wanting chunks, vocab], in chunk order. A row
   /// depends only on its own sequence. On an error the pages' contents past `start` are undefined.
   virtual Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) = 0;
+
+  /// The workers that step() runs on, for what the same thread does between two steps.
+  virtual ThreadPool& workers() = 0;
 };
 
 }  // namespace tessera::engine

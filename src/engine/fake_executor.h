@@ -69,6 +69,8 @@ class FakeExecutor : public Executor {
     return {};
   }
 
+  ThreadPool& workers() override { return workers_; }
+
  private:
   /// One token's place in the cache. `chain` is a hash of the history up to and with it: it cannot come from
   /// elsewhere.
@@ -166,6 +168,7 @@ class FakeExecutor : public Executor {
   Script script_;
   Hook hook_;
   std::vector<Slot> slots_;
+  ThreadPool workers_{2};
 };
 
 }  // namespace tessera::engine

@@ -19,6 +19,7 @@ class ModelExecutor : public Executor {
 
   const ExecutorInfo& info() const override { return info_; }
   Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) override;
+  ThreadPool& workers() override { return model_->workers(); }
 
  private:
   std::unique_ptr<models::Model> model_;

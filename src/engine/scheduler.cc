@@ -121,26 +121,36 @@ Status Scheduler::execute() {
   return {};
 }
 
+/// Draws for all rows at once, on the executor's workers: 64 rows of 152,000 logits one after the other would
+/// take 5 ms.
 void Scheduler::settle() {
   const auto vocab = static_cast<size_t>(info_.vocab_size);
   const float* row = logits_.as<float>();
+  draws_.clear();
   for (size_t at = 0; at < batch_.size(); ++at) {
-    const SequenceChunk chunk = chunks_[at];
-    batch_[at]->advance(static_cast<int32_t>(chunk.ids.size()));
-    if (!chunk.wants_logits) continue;
-    draw(*batch_[at], std::span(row, vocab));
+    Sequence& sequence = *batch_[at];
+    sequence.advance(static_cast<int32_t>(chunks_[at].ids.size()));
+    if (!chunks_[at].wants_logits) continue;
+    draws_.push_back({.logits = std::span(row, vocab),
+                      .params = &sequence.sampling(),
+                      .seed = sequence.seed(),
+                      .position = static_cast<uint64_t>(sequence.completion_tokens())});
     row += vocab;
+  }
+  const auto tokens = sampler_.sample(draws_, executor_.workers());
+  size_t drawn = 0;
+  for (size_t at = 0; at < batch_.size(); ++at) {
+    if (chunks_[at].wants_logits) take(*batch_[at], tokens[drawn++]);
   }
 }
 
 /// A row that cannot be drawn from ends its own request and no other.
-void Scheduler::draw(Sequence& sequence, std::span<const float> logits) {
-  const auto position = static_cast<uint64_t>(sequence.completion_tokens());
-  auto token = sampler_.sample(logits, sequence.sampling(), sequence.seed(), position);
+void Scheduler::take(Sequence& sequence, const Result<int32_t>& token) {
   if (token) {
     sequence.accept(*token, options_.eos_token_ids);
   } else {
-    LOG_ERROR("request {} failed at token {}: {}", sequence.id(), position, token.error().message());
+    LOG_ERROR("request {} failed at token {}: {}", sequence.id(), sequence.completion_tokens(),
+              token.error().message());
     sequence.abort(token.error());
   }
 }

@@ -1,6 +1,7 @@
 // Scheduler: which tokens of which requests make up the next step, and what becomes of the result. Pure: no
-// thread, no lock, no clock that decides anything; step() is one turn of the engine and tests drive it by
-// hand. README.md says what holds before and after every call. Not thread-safe: the engine thread owns it.
+// thread of its own, no lock, no clock that decides anything; step() is one turn of the engine and tests
+// drive it by hand. README.md says what holds before and after every call. Not thread-safe: the engine thread
+// owns it.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 #include "engine/page_pool.h"
 #include "engine/rate_meter.h"
 #include "engine/sequence.h"
-#include "sampling/sampler.h"
+#include "sampling/batch_sampler.h"
 
 namespace tessera::engine {
 
@@ -51,7 +52,7 @@ class Scheduler {
   bool admit_first_waiting();
   Status execute();
   void settle();
-  void draw(Sequence& sequence, std::span<const float> logits);
+  void take(Sequence& sequence, const Result<int32_t>& token);
   void sweep();
 
   Executor& executor_;
@@ -62,12 +63,13 @@ class Scheduler {
   PagePool pool_;
   std::deque<SequencePtr> waiting_;   // in order of arrival; hold no pages
   std::vector<SequencePtr> running_;  // in order of admission; hold all the pages they will ever need
-  sampling::Sampler sampler_;
+  sampling::BatchSampler sampler_;
   AlignedBuffer logits_;
 
   // The step being made: batch_[i] computes chunks_[i].
   std::vector<Sequence*> batch_;
   std::vector<SequenceChunk> chunks_;
+  std::vector<sampling::Draw> draws_;  // of the chunks that want logits
   RateMeter decode_rate_, prefill_rate_;
 };
 

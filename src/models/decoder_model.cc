@@ -33,6 +33,7 @@ class DecoderModel final : public Model {
 
   const ModelConfig& config() const override { return config_; }
   const LoadReport& report() const override { return report_; }
+  ThreadPool& workers() override { return pool_; }
   size_t page_bytes(int32_t page_size) const override { return cache_shape(page_size, 1).page_bytes(); }
   Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const override {
     return cache::KvCache::allocate(cache_shape(page_size, page_count));

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/thread_pool.h"
 #include "cache/kv_cache.h"
 #include "models/load_report.h"
 #include "models/model_config.h"
@@ -61,6 +62,9 @@ class Model {
 
   virtual const ModelConfig& config() const = 0;
   virtual const LoadReport& report() const = 0;
+
+  /// The workers that forward() runs on, for what its caller does between two passes.
+  virtual ThreadPool& workers() = 0;
 
   /// Bytes of KV cache per page of `page_size` tokens.
   virtual size_t page_bytes(int32_t page_size) const = 0;
