@@ -23,10 +23,10 @@ void gemm_s8_rows_sums(const GemmS8Args& args, const Sums& sums);
 namespace scalar {
 namespace {
 
-int64_t tile_rows(bool) {
+int64_t tile_rows(const PackedS8&) {
   return 1;
 }
-int64_t tile_panels(int64_t, bool) {
+int64_t tile_panels(int64_t, const PackedS8&) {
   return 1;
 }
 

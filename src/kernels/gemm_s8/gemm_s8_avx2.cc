@@ -1,12 +1,14 @@
-// gemm_s8 without VNNI, one panel (16 columns) at a time.
+// gemm_s8 without VNNI.
 //
-// 8 bits: both operands widened to 16 bits, vpmaddwd into 32 bits: exact. A register then holds 4 columns x 2
-// partial
-//   sums, so a panel takes 4 accumulators a row; they are added in pairs at the end.
+// 8 bits: both operands widened to 16 bits, vpmaddwd into 32 bits: exact, also at -128 x -128, where
+// vpmaddubsw
+//   would saturate. 16 products per multiply, so half of vpmaddubsw's rate; what vpmaddubsw needs to stay
+//   exact (vpsignb, or weights in two halves, and vpmaddwd after each) costs as many multiplies. The codes
+//   are widened once per 4 panels, so that the loop is loads, multiplies and additions: 6 rows x 8 columns =
+//   12 accumulators.
 // 4 bits: vpmaddubsw of unsigned nibbles and codes, summed in 16 bits and widened now and then. A sum of two
-// products is
-//   at most 15 * 128 * 2 = 3840 in magnitude for 8-bit codes and 15 * 8 * 2 = 240 for 4-bit ones. A tile (8
-//   k) adds two of them to each lane, so 4 tiles (30720) and 64 tiles (30720) stay within 32767.
+//   products is at most 15 * 128 * 2 = 3840 in magnitude for 8-bit codes and 15 * 8 * 2 = 240 for 4-bit ones.
+//   A tile (8 k) adds two of them to each lane, so 4 tiles (30720) and 64 tiles (30720) stay within 32767.
 #include "kernels/simd/vec16_avx2.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
@@ -14,15 +16,22 @@
 namespace tessera::kernels::avx2 {
 namespace {
 
-inline constexpr int kMaxRows = 4;
+inline constexpr int kMaxRows8 = 6;
+inline constexpr int kMaxRows4 = 4;
+inline constexpr int kMaxPanels8 = 4;
 inline constexpr int64_t kTilesCodes8 = 4;
 inline constexpr int64_t kTilesCodes4 = 64;
+static_assert(kTilesCodes8 * 2 * 15 * 128 * 2 <= 32767 && kTilesCodes4 * 2 * 15 * 8 * 2 <= 32767);
+/// Columns that are widened at a time: 6 rows of them take 12 KiB of the first-level cache.
+inline constexpr int64_t kWidened = 1024;
+/// From row to row of them: not a power of two, so that the rows spread over the sets of the cache.
+inline constexpr int64_t kWidenedStride = kWidened + 32;
 
-int64_t tile_rows(bool) {
-  return kMaxRows;
+int64_t tile_rows(const PackedS8& w) {
+  return w.bits == 8 ? kMaxRows8 : kMaxRows4;
 }
-int64_t tile_panels(int64_t, bool) {
-  return 1;
+int64_t tile_panels(int64_t, const PackedS8& w) {
+  return w.bits == 8 ? kMaxPanels8 : 1;
 }
 
 /// The 32-bit sums of 16 columns.
@@ -35,60 +44,104 @@ inline int32_t word_at(const int8_t* p) {
   __builtin_memcpy(&word, p, sizeof(word));
   return word;
 }
+inline long long four_at(const int16_t* p) {
+  long long four;
+  __builtin_memcpy(&four, p, sizeof(four));
+  return four;
+}
 
+// acc += weights * codes. Not intrinsics: g++ 12 moves all loads of a step to its front and then spills the
+// accumulators.
+inline __attribute__((always_inline)) void add_products16(__m256i& acc, __m256i weights, __m256i codes) {
+  __m256i products;
+  asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(weights), "x"(codes));
+}
+inline __attribute__((always_inline)) void add_products8(__m256i& acc, __m256i weights, __m256i codes) {
+  __m256i products;
+  asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(weights), "x"(codes));
+}
+
+/// count codes, a multiple of 32, of R rows as 16 bits, kWidenedStride apart.
 template <int R>
-inline void dot_bytes(const uint8_t* w, int64_t tiles, const int8_t* x, int64_t stride, Columns (&sums)[R]) {
-  __m256i acc[R][4];
+inline void widen_codes(const int8_t* x, int64_t stride, int64_t count, int16_t* to) {
   for (int r = 0; r < R; ++r) {
-    for (int q = 0; q < 4; ++q)
-      acc[r][q] = _mm256_setzero_si256();
-  }
-  for (int64_t t = 0; t < tiles; ++t) {
-    __m256i weights[4];
-#pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q)
-      weights[q] =
-          _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + t * 64 + q * 16)));
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) {
-      const __m256i codes = _mm256_cvtepi8_epi16(_mm_set1_epi32(word_at(x + r * stride + t * 4)));
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; ++q)
-        acc[r][q] = _mm256_add_epi32(acc[r][q], _mm256_madd_epi16(weights[q], codes));
+    for (int64_t k = 0; k < count; k += 16) {
+      const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + r * stride + k));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(to + r * kWidenedStride + k),
+                         _mm256_cvtepi8_epi16(codes));
     }
   }
-  for (int r = 0; r < R; ++r) {
-    // hadd works within 128-bit halves: columns 0 1 4 5 | 2 3 6 7.
-    const __m256i lo = _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[r][0], acc[r][1]), 0xd8);
-    const __m256i hi = _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[r][2], acc[r][3]), 0xd8);
-    sums[r].lo = _mm256_add_epi32(sums[r].lo, lo);
-    sums[r].hi = _mm256_add_epi32(sums[r].hi, hi);
+}
+
+/// The 8 columns from `w` on, in every tile: a register of 16-bit weights holds 4 columns x 4 k, a sum 4
+/// columns x 2 partial sums.
+template <int R>
+inline __attribute__((always_inline)) void dot_half(const uint8_t* w, int64_t tiles, const int16_t* x,
+                                                    __m256i (&acc)[R][2]) {
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r)
+    acc[r][0] = acc[r][1] = _mm256_setzero_si256();
+  for (int64_t t = 0; t < tiles; ++t) {
+    const auto* from = reinterpret_cast<const __m128i*>(w + t * 64);
+    const __m256i a = _mm256_cvtepu8_epi16(_mm_loadu_si128(from));
+    const __m256i b = _mm256_cvtepu8_epi16(_mm_loadu_si128(from + 1));
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const __m256i codes = _mm256_set1_epi64x(four_at(x + r * kWidenedStride + t * 4));
+      add_products16(acc[r][0], a, codes);
+      add_products16(acc[r][1], b, codes);
+    }
   }
+}
+
+/// Adds the partial sums of 8 columns.
+inline __m256i add_pairs(__m256i sums, const __m256i (&acc)[2]) {
+  // hadd works within 128-bit halves: columns 0 1 4 5 | 2 3 6 7.
+  return _mm256_add_epi32(sums, _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc[0], acc[1]), 0xd8));
+}
+
+template <int R>
+inline void dot_bytes(const uint8_t* w, int64_t tiles, const int16_t* x, Columns (&sums)[R]) {
+  __m256i acc[R][2];
+  dot_half<R>(w, tiles, x, acc);
+  // Unrolled, like every loop over the accumulators: an index that varies puts them into memory.
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r)
+    sums[r].lo = add_pairs(sums[r].lo, acc[r]);
+  dot_half<R>(w + 32, tiles, x, acc);
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r)
+    sums[r].hi = add_pairs(sums[r].hi, acc[r]);
+}
+
+/// Weights of one half of a tile: the first four k and the second.
+struct Nibbles {
+  __m256i first, second;
+};
+inline Nibbles nibbles_at(const uint8_t* w) {
+  const __m256i mask = _mm256_set1_epi8(0x0f);
+  const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w));
+  return {_mm256_and_si256(raw, mask), _mm256_and_si256(_mm256_srli_epi16(raw, 4), mask)};
 }
 
 /// At most kTilesCodes4 or kTilesCodes8 tiles, in 16 bits.
 template <int R>
 inline __attribute__((always_inline)) void dot_nibbles_short(const uint8_t* w, int64_t tiles, const int8_t* x,
                                                              int64_t stride, Columns (&sums)[R]) {
-  const __m256i low_nibbles = _mm256_set1_epi8(0x0f);
   __m256i acc[R][2];
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r)
     acc[r][0] = acc[r][1] = _mm256_setzero_si256();
   for (int64_t t = 0; t < tiles; ++t) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + t * 64 + h * 32));
-      const __m256i first = _mm256_and_si256(raw, low_nibbles);
-      const __m256i second = _mm256_and_si256(_mm256_srli_epi16(raw, 4), low_nibbles);
+    const Nibbles lo = nibbles_at(w + t * 64), hi = nibbles_at(w + t * 64 + 32);
 #pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) {
-        const int8_t* codes = x + r * stride + t * 8;
-        acc[r][h] =
-            _mm256_add_epi16(acc[r][h], _mm256_maddubs_epi16(first, _mm256_set1_epi32(word_at(codes))));
-        acc[r][h] =
-            _mm256_add_epi16(acc[r][h], _mm256_maddubs_epi16(second, _mm256_set1_epi32(word_at(codes + 4))));
-      }
+    for (int r = 0; r < R; ++r) {
+      const __m256i first = _mm256_set1_epi32(word_at(x + r * stride + t * 8));
+      add_products8(acc[r][0], lo.first, first);
+      add_products8(acc[r][1], hi.first, first);
+      const __m256i second = _mm256_set1_epi32(word_at(x + r * stride + t * 8 + 4));
+      add_products8(acc[r][0], lo.second, second);
+      add_products8(acc[r][1], hi.second, second);
     }
   }
   const __m256i ones = _mm256_set1_epi16(1);
@@ -108,17 +161,17 @@ inline void dot_nibbles(const uint8_t* w, int64_t tiles, int64_t most, const int
   }
 }
 
-inline void write_sums(const Tile& t, int64_t r, int64_t group, const Columns& sums) {
-  int32_t* to = sums_at(t, t.row + r, t.panel, group);
-  const int64_t n = valid_columns(*t.args, t.panel);
+inline void write_sums(const Tile& t, int64_t r, int64_t panel, int64_t group, const Columns& sums) {
+  int32_t* to = sums_at(t, t.row + r, panel, group);
+  const int64_t n = valid_columns(*t.args, panel);
   _mm256_maskstore_epi32(to, lane_mask(n), sums.lo);
   if (n > 8) _mm256_maskstore_epi32(to + 8, lane_mask(n - 8), sums.hi);
 }
 
 /// What the sums of a group begin with.
-inline Columns start(const Tile& t, int64_t r, int64_t group) {
+inline Columns start(const Tile& t, int64_t r, int64_t panel, int64_t group) {
   const PackedS8& w = t.args->w;
-  const int64_t column = t.panel * kPanel;
+  const int64_t column = panel * kPanel;
   Columns sums;
   sums.lo = sums.hi = _mm256_set1_epi32(t.corrections[r * t.groups + group]);
   if (w.zeros != nullptr) {
@@ -135,53 +188,82 @@ inline Columns start(const Tile& t, int64_t r, int64_t group) {
   return sums;
 }
 
-template <int R>
-void tile_of(const Tile& t) {
+/// The sums of columns k_begin .. k_end of P panels and R rows.
+template <int R, int P>
+inline void dot(const Tile& t, int64_t k_begin, int64_t k_end, Columns (&sums)[P][R]) {
   const PackedS8& w = t.args->w;
-  const int64_t step = t.grouped ? w.group_size : padded_k(w.k);
-  const int64_t tiles = step * w.bits / 32;
-  const int64_t most = t.args->x_bits == 4 ? kTilesCodes4 : kTilesCodes8;
-  const uint8_t* weights = w.tiles + t.panel * packed_s8_panel_bytes(w.k, w.bits);
-  const int8_t* x = t.args->x.codes + t.row * t.args->x.codes_stride;
-  Vec total[R];
-  for (int r = 0; r < R; ++r)
-    total[r] = zero();
-  for (int64_t group = 0; group < t.groups; ++group, weights += tiles * 64, x += step) {
-    Columns sums[R];
-    for (int r = 0; r < R; ++r)
-      sums[r] = start(t, r, group);
-    if (w.bits == 8) {
-      dot_bytes<R>(weights, tiles, x, t.args->x.codes_stride, sums);
-    } else {
-      dot_nibbles<R>(weights, tiles, most, x, t.args->x.codes_stride, sums);
+  const int64_t panel_bytes = packed_s8_panel_bytes(w.k, w.bits), stride = t.args->x.codes_stride;
+  const uint8_t* weights = w.tiles + t.panel * panel_bytes;
+  const int8_t* x = t.args->x.codes + t.row * stride;
+  if constexpr (R <= kMaxRows4 && P == 1) {
+    if (w.bits == 4) {
+      const int64_t most = t.args->x_bits == 4 ? kTilesCodes4 : kTilesCodes8;
+      return dot_nibbles<R>(weights + k_begin * 8, (k_end - k_begin) / 8, most, x + k_begin, stride, sums[0]);
     }
-    const float* scale = w.scales + group * padded_n(w.n) + t.panel * kPanel;
+  }
+  alignas(32) int16_t codes[R * kWidenedStride];
+  for (int64_t k = k_begin; k < k_end; k += kWidened) {
+    const int64_t count = k_end - k < kWidened ? k_end - k : kWidened;
+    widen_codes<R>(x + k, stride, count, codes);
+    for (int p = 0; p < P; ++p)
+      dot_bytes<R>(weights + p * panel_bytes + k * kPanel, count / 4, codes, sums[p]);
+  }
+}
+
+/// A group's sums into the totals.
+template <int R, int P>
+inline void add_group(const Tile& t, int64_t group, const Columns (&sums)[P][R], Vec (&total)[P][R]) {
+  const PackedS8& w = t.args->w;
+  for (int p = 0; p < P; ++p) {
+    const float* scales = w.scales + group * padded_n(w.n) + (t.panel + p) * kPanel;
     for (int r = 0; r < R; ++r) {
-      if (t.sums != nullptr) {
-        write_sums(t, r, group, sums[r]);
-        continue;
-      }
-      Vec value{_mm256_cvtepi32_ps(sums[r].lo), _mm256_cvtepi32_ps(sums[r].hi)};
+      Vec value{_mm256_cvtepi32_ps(sums[p][r].lo), _mm256_cvtepi32_ps(sums[p][r].hi)};
       if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row + r, group)));
-      total[r] = t.grouped ? fma(value, load(scale), total[r]) : value;
+      total[p][r] = t.grouped ? fma(value, load(scales), total[p][r]) : value;
+    }
+  }
+}
+
+template <int R, int P>
+void tile_of(const Tile& t) {
+  const int64_t step = t.grouped ? t.args->w.group_size : padded_k(t.args->w.k);
+  Vec total[P][R];
+  for (int p = 0; p < P; ++p) {
+    for (int r = 0; r < R; ++r)
+      total[p][r] = zero();
+  }
+  for (int64_t group = 0; group < t.groups; ++group) {
+    Columns sums[P][R];
+    for (int p = 0; p < P; ++p) {
+      for (int r = 0; r < R; ++r)
+        sums[p][r] = start(t, r, t.panel + p, group);
+    }
+    dot<R, P>(t, group * step, (group + 1) * step, sums);
+    if (t.sums == nullptr) {
+      add_group<R, P>(t, group, sums, total);
+      continue;
+    }
+    for (int p = 0; p < P; ++p) {
+      for (int r = 0; r < R; ++r)
+        write_sums(t, r, t.panel + p, group, sums[p][r]);
     }
   }
   if (t.sums != nullptr) return;
-  for (int r = 0; r < R; ++r)
-    finish(t, t.row + r, t.panel, total[r]);
+  for (int p = 0; p < P; ++p) {
+    for (int r = 0; r < R; ++r)
+      finish(t, t.row + r, t.panel + p, total[p][r]);
+  }
 }
 
-void tile(const Tile& t, int64_t rows, int64_t) {
-  switch (rows) {
-    case 1:
-      return tile_of<1>(t);
-    case 2:
-      return tile_of<2>(t);
-    case 3:
-      return tile_of<3>(t);
-    default:
-      return tile_of<4>(t);
-  }
+/// From run-time counts to template arguments.
+template <int R>
+void choose(const Tile& t, int64_t rows, int64_t panels) {
+  if (rows == R) return panels == 4 ? tile_of<R, 4>(t) : panels == 2 ? tile_of<R, 2>(t) : tile_of<R, 1>(t);
+  if constexpr (R > 1) choose<R - 1>(t, rows, panels);
+}
+
+void tile(const Tile& t, int64_t rows, int64_t panels) {
+  choose<kMaxRows8>(t, rows, panels);
 }
 
 }  // namespace

@@ -16,10 +16,11 @@ inline constexpr int64_t kPrefetchBytes = 4096;
 inline constexpr int kFewRows = 6;         // up to here 4 panels
 inline constexpr int kFewGroupedRows = 3;  // the same with groups
 
-int64_t tile_rows(bool grouped) {
-  return grouped ? kMaxGroupedRows : kMaxRows;
+int64_t tile_rows(const PackedS8& w) {
+  return w.group_size != 0 ? kMaxGroupedRows : kMaxRows;
 }
-int64_t tile_panels(int64_t rows, bool grouped) {
+int64_t tile_panels(int64_t rows, const PackedS8& w) {
+  const bool grouped = w.group_size != 0;
   if (rows == 1 && !grouped) return 1;
   return rows <= (grouped ? kFewGroupedRows : kFewRows) ? 4 : 2;
 }

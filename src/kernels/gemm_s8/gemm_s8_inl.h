@@ -2,7 +2,8 @@
 // walk over tiles, the corrections for the weights' bias, and the float epilogue. The including file then
 // defines
 //   void tile(const Tile&, int64_t rows, int64_t panels)     integer products of a few rows and panels
-//   int64_t tile_rows(bool grouped), tile_panels(int64_t rows, bool grouped)   how large a tile may be
+//   int64_t tile_rows(const PackedS8&), tile_panels(int64_t rows, const PackedS8&)   how large a tile may be;
+//   a power of two of panels
 #pragma once
 
 #include "kernels/gemm_s8/gemm_s8.h"
@@ -29,8 +30,8 @@ struct Tile {
   const uint8_t* ahead;  // weights that come next, for the tile to prefetch; may be the tile's own
 };
 
-int64_t tile_rows(bool grouped);
-int64_t tile_panels(int64_t rows, bool grouped);
+int64_t tile_rows(const PackedS8& w);
+int64_t tile_panels(int64_t rows, const PackedS8& w);
 void tile(const Tile& t, int64_t rows, int64_t panels);
 
 /// corrections[row, group] = -bias * sum of the row's codes in the group. With zero points, which differ from
@@ -77,14 +78,14 @@ inline int64_t chunk_rows(int64_t k, int64_t groups, int64_t most_rows) {
 inline void walk(const GemmS8Args& args, const Sums* sums) {
   const bool grouped = args.w.group_size != 0;
   const int64_t groups = grouped ? args.w.k / args.w.group_size : 1;
-  const int64_t most_rows = tile_rows(grouped);
+  const int64_t most_rows = tile_rows(args.w);
   const int64_t chunk = chunk_rows(args.w.k, groups, most_rows);
   int32_t corrections[kCorrections];
   for (int64_t row = args.row_begin; row < args.row_end; row += chunk) {
     const int64_t left = args.row_end - row;
     const int64_t rows = left < chunk ? left : chunk;
     correct(args, row, rows, groups, corrections);
-    const int64_t most_panels = tile_panels(rows < most_rows ? rows : most_rows, grouped);
+    const int64_t most_panels = tile_panels(rows < most_rows ? rows : most_rows, args.w);
     for (int64_t panel = args.panel_begin; panel < args.panel_end;) {
       int64_t width = most_panels;
       while (width > args.panel_end - panel)

@@ -101,6 +101,7 @@ inline void dot_fours(const Tile& t, int64_t k_begin, int64_t k_end, int64_t col
     for (int64_t k = k_begin; k < k_end; k += span)
       dot_nibbles<R>(weights, row_bytes, x, stride, k, k_end - k < span ? k_end : k + span, acc);
   }
+#pragma GCC unroll 2
   for (int r = 0; r < R; ++r) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(sums[r] + column),
                      sum_lanes(acc[r][0], acc[r][1], acc[r][2], acc[r][3]));

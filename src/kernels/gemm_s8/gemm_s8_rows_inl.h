@@ -13,10 +13,10 @@
 namespace tessera::kernels::TESSERA_ISA_NAMESPACE {
 namespace {
 
-int64_t tile_rows(bool) {
+int64_t tile_rows(const PackedS8&) {
   return kRowsAtOnce;
 }
-int64_t tile_panels(int64_t, bool) {
+int64_t tile_panels(int64_t, const PackedS8&) {
   return 1;
 }
 
