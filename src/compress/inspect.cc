@@ -10,6 +10,8 @@
 #include "formats/weight_format.h"
 #include "kernels/gemm_f/gemm_bf16.h"
 #include "kernels/gemm_s8/pack_s8.h"
+#include "models/architecture.h"
+#include "models/decoder_weights.h"
 
 namespace tessera::compress {
 namespace {
@@ -80,12 +82,6 @@ class Inspector {
     return std::move(result_);
   }
 
-  void refuse(std::string text) {
-    if (result_.refusals.size() == kMaxRefusals) result_.refusals.emplace_back("... and more");
-    if (result_.refusals.size() > kMaxRefusals) return;
-    result_.refusals.push_back(std::move(text));
-  }
-
  private:
   struct KindEntry {
     LinearKind kind;
@@ -103,15 +99,13 @@ class Inspector {
     }
   }
 
+  /// What the reader refuses counts by the dtypes of its tensors: sizes that contradict each other give no
+  /// totals.
   void visit_module(const std::string& name, const TensorInfo& info, ModuleKind kind) {
     const auto scheme = reader_->scheme(name, kind);
-    if (!scheme.has_value()) return refuse(scheme.error().message());
-    if (kind == ModuleKind::kEmbedding) return;
+    if (!scheme.has_value() || kind == ModuleKind::kEmbedding) return;
     const Linear linear{name, info.shape[0], input_columns(name, info, scheme->weight.bits), kind};
-    const auto status = reader_->check(name, linear.out, linear.in);
-    // Its tensors then count by their dtypes: sizes that contradict each other give no totals.
-    if (!status.has_value()) return refuse(status.error().message());
-    count_linear(linear, *scheme);
+    if (reader_->check(name, linear.out, linear.in).has_value()) count_linear(linear, *scheme);
   }
 
   /// From weight_shape, which the reader checks against the words; a file without it packs whole words.
@@ -188,15 +182,29 @@ std::string architecture_of(const nlohmann::json& config) {
   return list->front().get<std::string>();
 }
 
+/// What loading would be refused for, in the loader's own words.
+std::vector<std::string> refusals_of(const nlohmann::json& config, const TensorSource& source,
+                                     const WeightReader& reader) {
+  const auto parsed = models::parse_model_config(config);
+  if (!parsed.has_value()) return {parsed.error().message()};
+  models::DecoderWeights weights;
+  std::vector<std::string> refusals = models::declare(*parsed, weights).misfits(source, reader);
+  if (refusals.size() > kMaxRefusals) {
+    refusals.resize(kMaxRefusals);
+    refusals.emplace_back("... and more");
+  }
+  return refusals;
+}
+
 }  // namespace
 
 Result<Inspection> inspect_directory(const std::string& directory) {
   const formats::ModelDir model = TRY(formats::open_model_dir(directory));
   const auto source = TRY(formats::open_safetensors_dir(directory));
   const auto reader = formats::open_weight_reader(model.config, directory, *source);
-  Inspector inspector(*source, reader.has_value() ? reader->get() : nullptr);
-  if (!reader.has_value()) inspector.refuse(reader.error().message());
-  Inspection result = inspector.run();
+  Inspection result = Inspector(*source, reader.has_value() ? reader->get() : nullptr).run();
+  result.refusals = reader.has_value() ? refusals_of(model.config, *source, **reader)
+                                       : std::vector{reader.error().message()};
   result.architecture = architecture_of(model.config);
   result.format = reader.has_value() ? std::string((*reader)->format_name()) : "unsupported";
   return result;

@@ -1,5 +1,5 @@
 // inspect_directory: what a model directory holds, without loading it: schemes per kind of linear and in
-// total, the memory that loading takes, and everything that the weights' format would refuse. Reads headers
+// total, the memory that loading takes, and everything that loading would refuse. Reads headers
 // and a few bytes.
 #pragma once
 
@@ -39,7 +39,7 @@ struct Inspection {
   std::vector<LinearKind> linears;
   uint64_t total_bytes = 0;
   LoadPlan plan;
-  std::vector<std::string> refusals;  // one line each; empty: the weights would load
+  std::vector<std::string> refusals;  // one line each; empty: the model would load
 };
 
 /// An error when the directory has no readable config.json or its weights are not valid safetensors.

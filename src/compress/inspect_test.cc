@@ -146,6 +146,14 @@ TEST(Inspect, RefusalsAreListed) {
   EXPECT_THAT(misfits, testing::Each(HasSubstr("weight_scale is")));
 }
 
+TEST(Inspect, WhatTheArchitectureRefusesIsListedToo) {
+  EXPECT_THAT(refusals_after([](auto& c) { c["architectures"] = {"MambaForCausalLM"}; }),
+              testing::ElementsAre(HasSubstr("MambaForCausalLM")));
+  EXPECT_THAT(
+      refusals_after([](auto& c) { c["num_hidden_layers"] = 1; }),
+      testing::Contains(HasSubstr("model.layers.1.mlp.down_proj.weight: in the checkpoint, but nothing")));
+}
+
 TEST(Inspect, BrokenDirectoriesAreErrors) {
   const formats::TestDirectory empty;
   EXPECT_FALSE(inspect_directory(empty.path()).has_value());

@@ -132,7 +132,8 @@ Status Parameters::check_one(const Parameter& parameter, const formats::TensorSo
   return {};
 }
 
-Status Parameters::check(const formats::TensorSource& source, const formats::WeightReader& reader) const {
+std::vector<std::string> Parameters::misfits(const formats::TensorSource& source,
+                                             const formats::WeightReader& reader) const {
   std::vector<std::string> misfits;
   std::unordered_set<std::string> read(ignored_.begin(), ignored_.end());
   for (const Parameter& parameter : parameters_) {
@@ -153,7 +154,7 @@ Status Parameters::check(const formats::TensorSource& source, const formats::Wei
       misfits.push_back(fmt::format("{}: in the checkpoint, but nothing reads it", info.name));
     }
   }
-  return misfits_to_status(misfits);
+  return misfits;
 }
 
 Status Parameters::load_one(const Parameter& parameter, const formats::TensorSource& source,
@@ -191,7 +192,7 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
 
 Status Parameters::load(const formats::TensorSource& source, const formats::WeightReader& reader,
                         const ops::PackOptions& options, ThreadPool& pool, LoadReport& report) {
-  TRY_STATUS(check(source, reader));
+  TRY_STATUS(misfits_to_status(misfits(source, reader)));
   Progress progress("loading", parameters_.size());
   for (const Parameter& parameter : parameters_) {
     TRY_STATUS(load_one(parameter, source, reader, options, pool, report));

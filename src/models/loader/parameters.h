@@ -40,10 +40,12 @@ class Parameters {
   /// The tensors of a float checkpoint with these parameters: norms F32, the rest BF16.
   std::vector<formats::TensorInfo> float_tensors() const;
 
-  /// What the checkpoint and these parameters have against each other; ok when nothing.
-  Status check(const formats::TensorSource& source, const formats::WeightReader& reader) const;
+  /// What the checkpoint and these parameters have against each other, one line each; empty when nothing.
+  std::vector<std::string> misfits(const formats::TensorSource& source,
+                                   const formats::WeightReader& reader) const;
 
-  /// check() and then everything is read. Adds to `report`: schemes of linears and packed bytes.
+  /// Everything is read, unless there are misfits: then none is, and the error lists them. Adds to `report`:
+  /// schemes of linears and packed bytes.
   Status load(const formats::TensorSource& source, const formats::WeightReader& reader,
               const ops::PackOptions& options, ThreadPool& pool, LoadReport& report);
 
