@@ -12,6 +12,7 @@
 #include "kernels/simd/vec16_avx2.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
+#include "kernels/gemm_s8/products_avx2.h"
 
 namespace tessera::kernels::avx2 {
 namespace {
@@ -48,17 +49,6 @@ inline long long four_at(const int16_t* p) {
   long long four;
   __builtin_memcpy(&four, p, sizeof(four));
   return four;
-}
-
-// acc += weights * codes. Not intrinsics: g++ 12 moves all loads of a step to its front and then spills the
-// accumulators.
-inline __attribute__((always_inline)) void add_products16(__m256i& acc, __m256i weights, __m256i codes) {
-  __m256i products;
-  asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(weights), "x"(codes));
-}
-inline __attribute__((always_inline)) void add_products8(__m256i& acc, __m256i weights, __m256i codes) {
-  __m256i products;
-  asm("vpmaddubsw %3, %2, %1\n\tvpaddw %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(weights), "x"(codes));
 }
 
 /// count codes, a multiple of 32, of R rows as 16 bits, kWidenedStride apart.

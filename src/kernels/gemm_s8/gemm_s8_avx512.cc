@@ -5,6 +5,7 @@
 #include "kernels/simd/vec16_avx512.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
+#include "kernels/gemm_s8/products_avx512.h"
 
 namespace tessera::kernels::avx512 {
 namespace {
@@ -23,13 +24,6 @@ int64_t tile_panels(int64_t rows, const PackedS8& w) {
   const bool grouped = w.group_size != 0;
   if (rows == 1 && !grouped) return 1;
   return rows <= (grouped ? kFewGroupedRows : kFewRows) ? 4 : 2;
-}
-
-/// acc += four products of unsigned weights and signed codes, in each of 16 columns. Not _mm512_dpbusd_epi32:
-/// its casts between vector types make g++ 12 copy every accumulator twice per step (512 x 576 x 1536, 8
-/// bits: 39 instead of 79 % of peak, Zen 5).
-inline __attribute__((always_inline)) void multiply_add(__m512i& acc, __m512i weights, __m512i codes) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(weights), "v"(codes));
 }
 
 inline __m512i broadcast4(const int8_t* p) {

@@ -5,6 +5,7 @@
 #include "kernels/simd/vec16_avx2.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
+#include "kernels/gemm_s8/products_avx2.h"
 
 namespace tessera::kernels::avx2 {
 namespace {
@@ -45,7 +46,7 @@ inline void dot_bytes(const uint8_t* w, int64_t row_bytes, const int8_t* x, int6
       const __m256i codes = _mm256_cvtepi8_epi16(load16(x + r * stride + k));
 #pragma GCC unroll 4
       for (int c = 0; c < 4; ++c)
-        acc[r][c] = _mm256_add_epi32(acc[r][c], _mm256_madd_epi16(four[c], codes));
+        add_products16(acc[r][c], four[c], codes);
     }
   }
 }
@@ -71,7 +72,7 @@ inline void dot_nibbles(const uint8_t* w, int64_t row_bytes, const int8_t* x, in
       const __m256i weights = _mm256_and_si256(raw, low_nibbles);
 #pragma GCC unroll 2
       for (int r = 0; r < R; ++r)
-        words[r][c] = _mm256_add_epi16(words[r][c], _mm256_maddubs_epi16(weights, codes[r]));
+        add_products8(words[r][c], weights, codes[r]);
     }
   }
 #pragma GCC unroll 2

@@ -3,6 +3,7 @@
 #include "kernels/simd/vec16_avx512.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
+#include "kernels/gemm_s8/products_avx512.h"
 
 namespace tessera::kernels::avx512 {
 namespace {
@@ -11,11 +12,6 @@ inline constexpr int kRowsAtOnce = 6;
 
 inline Vec to_float(const int32_t* sums) {
   return {_mm512_cvtepi32_ps(_mm512_load_si512(sums))};
-}
-
-/// See gemm_s8_avx512.cc.
-inline __attribute__((always_inline)) void multiply_add(__m512i& acc, __m512i weights, __m512i codes) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(weights), "v"(codes));
 }
 
 /// The sums of the 16 lanes of four registers.
