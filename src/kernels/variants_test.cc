@@ -10,6 +10,7 @@
 #include "kernels/axpy/axpy.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm_f/gemm_bf16.h"
+#include "kernels/gemm_f/gemm_bf16_rows.h"
 #include "kernels/gemm_f/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
 #include "kernels/gemm_unpack/gemm_unpack.h"
@@ -35,6 +36,7 @@ constexpr Case kCases[] = {
     {"axpy", axpy_variant, Isa::kAvx512},
     {"embedding", embedding_variant, Isa::kAvx512},
     {"gemm_bf16", gemm_bf16_variant, Isa::kAvx512Bf16},
+    {"gemm_bf16_rows", gemm_bf16_rows_variant, Isa::kAvx512Bf16},
     {"gemm_f32", gemm_f32_variant, Isa::kAvx512},
     {"gemm_s8", gemm_s8_variant, Isa::kAvx512},
     {"gemm_unpack of bf16", gemm_unpack_bf16_variant, Isa::kAvx512Bf16},

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/gemm_f/gemm_bf16.h"
+#include "kernels/gemm_f/gemm_bf16_rows.h"
 #include "kernels/gemm_f/gemm_f32.h"
 #include "kernels/test_data.h"
 #include "tensor/float_convert.h"
@@ -34,7 +35,7 @@ std::vector<Shape> shapes() {
 struct Problem {
   Shape s;
   std::vector<float> x, w, bias, packed_f32;
-  std::vector<uint16_t> x_bf16, packed_bf16;
+  std::vector<uint16_t> x_bf16, packed_bf16, w_bf16;  // w_bf16: rows
 
   Problem(Random& random, const Shape& shape) : s(shape) {
     x = random.floats(s.m * s.k);
@@ -49,6 +50,8 @@ struct Problem {
       pack_bf16_panel_from_f32(from, s.k, rows, s.k,
                                packed_bf16.data() + p * packed_bf16_panel_elements(s.k));
     }
+    w_bf16.resize(static_cast<size_t>(s.n * padded_k_bf16(s.k)));
+    round_rows_bf16(w.data(), s.k, s.n, s.k, w_bf16.data(), padded_k_bf16(s.k));
     x_bf16.resize(static_cast<size_t>(s.m * padded_k_bf16(s.k)));
     round_rows_bf16(x.data(), s.k, s.m, s.k, x_bf16.data(), padded_k_bf16(s.k));
   }
@@ -74,6 +77,19 @@ struct Problem {
   }
 };
 
+/// gemm_bf16 over tiles and over rows.
+struct Bf16Layout {
+  const char* name;
+  void (*gemm)(const GemmBf16Args&);
+  bool rows;
+
+  void run(const Problem& p, GemmBf16Args args) const {
+    if (rows) args.w = p.w_bf16.data();
+    gemm(args);
+  }
+};
+constexpr Bf16Layout kLayouts[] = {{"nz", gemm_bf16, false}, {"nd", gemm_bf16_rows, true}};
+
 TEST(GemmF32, IsTheDefinedSumBitForBit) {
   Random random(1);
   for (const Shape& shape : shapes()) {
@@ -97,32 +113,50 @@ TEST(GemmF32, IsTheDefinedSumBitForBit) {
   }
 }
 
+void expect_bf16_product(const Problem& p, const std::vector<float>& y, const char* layout) {
+  const Shape& shape = p.s;
+  for (int64_t row = 0; row < shape.m; ++row) {
+    for (int64_t column = 0; column < shape.n; ++column) {
+      // Products of bf16 are exact in float32; each of the k additions and the bias rounds by 2^-24 of what
+      // has been summed; flushed denormals add at most 2^-126 each.
+      double sum = 0, magnitude = 0;
+      for (int64_t i = 0; i < shape.k; ++i) {
+        const double product = double{bf16_to_f32(f32_to_bf16(p.x[static_cast<size_t>(row * shape.k + i)]))} *
+                               bf16_to_f32(f32_to_bf16(p.w[static_cast<size_t>(column * shape.k + i)]));
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      const double bias = p.bias[static_cast<size_t>(column)];
+      const auto steps = static_cast<double>(shape.k + 6);
+      const double bound = steps * 0x1p-24 * (magnitude + std::abs(bias)) + steps * 0x1p-126;
+      ASSERT_NEAR(y[static_cast<size_t>(row * shape.n + column)], sum + bias, bound)
+          << layout << " m=" << shape.m << " n=" << shape.n << " k=" << shape.k << " row " << row
+          << " column " << column;
+    }
+  }
+}
+
 TEST(GemmBf16, WithinTheBoundOfItsRoundings) {
   Random random(2);
   for (const Shape& shape : shapes()) {
     const Problem p(random, shape);
-    std::vector<float> y(static_cast<size_t>(shape.m * shape.n));
-    gemm_bf16(p.bf16(y.data(), shape.n));
-    for (int64_t row = 0; row < shape.m; ++row) {
-      for (int64_t column = 0; column < shape.n; ++column) {
-        // Products of bf16 are exact in float32; each of the k additions and the bias rounds by 2^-24 of what
-        // has been summed; flushed denormals add at most 2^-126 each.
-        double sum = 0, magnitude = 0;
-        for (int64_t i = 0; i < shape.k; ++i) {
-          const double product =
-              double{bf16_to_f32(f32_to_bf16(p.x[static_cast<size_t>(row * shape.k + i)]))} *
-              bf16_to_f32(f32_to_bf16(p.w[static_cast<size_t>(column * shape.k + i)]));
-          sum += product;
-          magnitude += std::abs(product);
-        }
-        const double bias = p.bias[static_cast<size_t>(column)];
-        const auto steps = static_cast<double>(shape.k + 2);
-        const double bound = steps * 0x1p-24 * (magnitude + std::abs(bias)) + steps * 0x1p-126;
-        ASSERT_NEAR(y[static_cast<size_t>(row * shape.n + column)], sum + bias, bound)
-            << "m=" << shape.m << " n=" << shape.n << " k=" << shape.k << " row " << row << " column "
-            << column;
-      }
+    for (const Bf16Layout& layout : kLayouts) {
+      std::vector<float> y(static_cast<size_t>(shape.m * shape.n));
+      layout.run(p, p.bf16(y.data(), shape.n));
+      ASSERT_NO_FATAL_FAILURE(expect_bf16_product(p, y, layout.name));
     }
+  }
+}
+
+TEST(GemmBf16, NanStaysInItsRow) {
+  Random random(7);
+  Problem p(random, {9, 20, 45});
+  p.x_bf16[static_cast<size_t>(4 * padded_k_bf16(45) + 44)] = f32_to_bf16(NAN);
+  for (const Bf16Layout& layout : kLayouts) {
+    std::vector<float> y(9 * 20);
+    layout.run(p, p.bf16(y.data(), 20));
+    for (size_t i = 0; i < y.size(); ++i)
+      EXPECT_EQ(std::isnan(y[i]), i / 20 == 4) << layout.name << " " << i;
   }
 }
 
@@ -146,19 +180,21 @@ TEST(GemmF, RangesDoNotChangeBits) {
   Random random(3);
   const Problem p(random, {23, 77, 3131});
   std::vector<float> whole(23 * 77, 0.25F), pieces(23 * 77, 0.25F);
-  // Without accumulation other columns are walked first, but for single rows.
-  gemm_bf16(p.bf16(whole.data(), 77));
-  run_in_pieces(p.bf16(pieces.data(), 77), gemm_bf16);
-  EXPECT_TRUE(testing::same_bits(whole, pieces));
   GemmF32Args a = p.f32(whole.data(), 77), b = p.f32(pieces.data(), 77);
   a.accumulate = b.accumulate = true;
   gemm_f32(a);
   run_in_pieces(b, gemm_f32);
   EXPECT_TRUE(testing::same_bits(whole, pieces));
-  GemmBf16Args c = p.bf16(whole.data(), 77), d = p.bf16(pieces.data(), 77);
-  gemm_bf16(c);
-  run_in_pieces(d, gemm_bf16);
-  EXPECT_TRUE(testing::same_bits(whole, pieces));
+  for (const Bf16Layout& layout : kLayouts) {
+    // Without accumulation a long k is walked otherwise.
+    for (const bool accumulate : {false, true}) {
+      GemmBf16Args c = p.bf16(whole.data(), 77), d = p.bf16(pieces.data(), 77);
+      c.accumulate = d.accumulate = accumulate;
+      layout.run(p, c);
+      run_in_pieces(d, [&](const GemmBf16Args& args) { layout.run(p, args); });
+      EXPECT_TRUE(testing::same_bits(whole, pieces)) << layout.name << accumulate;
+    }
+  }
 }
 
 TEST(GemmF, AccumulatesAfterTheBias) {

@@ -9,7 +9,8 @@ namespace {
 
 // Pointers, not copies: those objects belong to other files, whose initialization may come later.
 constexpr const WeightKind* kKinds[] = {&kIntegerWeights,     &kIntegerRowWeights, &kUnpackedBf16Weights,
-                                        &kUnpackedF32Weights, &kBf16Weights,       &kF32Weights};
+                                        &kUnpackedF32Weights, &kBf16Weights,       &kBf16RowWeights,
+                                        &kF32Weights};
 
 /// Those of the wanted layout first; within a layout as in the table.
 std::vector<const WeightKind*> in_order(WeightLayout wanted) {

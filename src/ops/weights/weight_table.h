@@ -40,6 +40,7 @@ extern const WeightKind kIntegerRowWeights;
 extern const WeightKind kUnpackedBf16Weights;
 extern const WeightKind kUnpackedF32Weights;
 extern const WeightKind kBf16Weights;
+extern const WeightKind kBf16RowWeights;
 extern const WeightKind kF32Weights;
 
 }  // namespace tessera::ops
