@@ -1,13 +1,13 @@
 #include "bench/latency.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/file.h"
+#include "bench/fill_cache.h"
 #include "bench/model_work.h"
 #include "bench/peak_meter.h"
 #include "engine/available_memory.h"
@@ -35,17 +35,6 @@ Result<nlohmann::json> read_config(const LatencyOptions& options) {
   if (!config.is_object()) return data_corrupt("{}: expected a JSON object", options.config);
   if (options.layers > 0) config["num_hidden_layers"] = options.layers;
   return config;
-}
-
-/// The cache of `batch` sequences that have `prompt` tokens each, as if prefilled: what attention costs does
-/// not depend on the values, so every byte is the same (0x3c3c is 0.0115 in bf16).
-void fill_cache(cache::KvCache& cache, size_t page_bytes) {
-  const auto& shape = cache.shape();
-  const size_t bytes = page_bytes * static_cast<size_t>(shape.pages) / static_cast<size_t>(shape.layers) / 2;
-  for (int32_t layer = 0; layer < shape.layers; ++layer) {
-    std::memset(cache.keys(layer), 0x3c, bytes);
-    std::memset(cache.values(layer), 0x3c, bytes);
-  }
 }
 
 /// One batch of sequences in a cache of its own.
@@ -92,9 +81,10 @@ class Batch {
     }
     TRY_STATUS(forward());
     const int64_t vocab = model_.config().vocab;
-    for (size_t i = 0; i < next_.size(); ++i)
+    model_.workers().parallel_for(next_.size(), [&](size_t i) {
       next_[i] =
           static_cast<int32_t>(kernels::argmax(logits_.data() + static_cast<int64_t>(i) * vocab, vocab));
+    });
     return {};
   }
 
@@ -135,7 +125,7 @@ class Latency {
       return {};
     }
     auto cache = TRY(model_.make_cache(kPageSize, pages_each * run.batch));
-    fill_cache(cache, page_bytes);
+    fill_cache(cache);
     Batch batch(model_, std::move(cache), run, pages_each);
     TRY_STATUS(measure_prefill(batch, run));
     return measure_decode(batch, run);
@@ -168,6 +158,7 @@ class Latency {
     const auto& config = model_.config();
     const double macs = static_cast<double>(macs_per_token(config) + head_macs(config)) * run.batch;
     const double bytes = bytes_per_step(config, model_.report(), run.batch);
+    const auto cache_bytes = static_cast<double>(model_.page_bytes(kPageSize)) / kPageSize;  // of one token
     double peak_macs = 0, peak_bytes = 0, spent = 0;
     for (int32_t step = 0; step < options_.decode; ++step) {
       if (step >= kMinSteps && spent >= options_.seconds) break;
@@ -183,6 +174,8 @@ class Latency {
       run.decode_tokens_per_s.add(run.batch / seconds);
       if (peak_macs > 0) run.decode_of_peak.add(macs / seconds / peak_macs);
       run.decode_of_bandwidth.add(bytes / seconds / peak_bytes);
+      const double cached = cache_bytes * run.batch * (run.prompt + step);
+      run.decode_of_bandwidth_with_cache.add((bytes + cached) / seconds / peak_bytes);
     }
     return {};
   }
@@ -214,6 +207,7 @@ nlohmann::ordered_json run_json(const LatencyRun& run) {
   json["fraction_of_peak"] = fraction(run.prefill_of_peak);
   json["decode_fraction_of_peak"] = fraction(run.decode_of_peak);
   json["fraction_of_bandwidth"] = fraction(run.decode_of_bandwidth);
+  json["fraction_of_bandwidth_with_cache"] = fraction(run.decode_of_bandwidth_with_cache);
   return json;
 }
 
@@ -227,23 +221,26 @@ Result<LatencyReport> measure_latency(const LatencyOptions& options,
                                       const std::function<void(const LatencyReport&)>& on_run) {
   const nlohmann::json config = TRY(read_config(options));
   const models::DummyScheme scheme = TRY(models::parse_dummy_scheme(options.scheme, options.head));
-  const auto model = TRY(models::Model::dummy(
-      config,
-      {.scheme = options.scheme, .head = options.head, .dtype = options.dtype, .threads = options.threads}));
+  const auto model = TRY(models::Model::dummy(config, {.scheme = options.scheme,
+                                                       .head = options.head,
+                                                       .dtype = options.dtype,
+                                                       .weight_layout = options.layout,
+                                                       .threads = options.threads}));
   const auto& loaded = model->report();
   const auto* loop = bounding_loop(scheme.linears, active_isa());
-  LatencyReport report{.machine = measure_machine(loaded.threads, kMachineRepeats),
-                       .model = std::filesystem::path(options.config).stem().string(),
-                       .scheme = options.scheme,
-                       .layout = "nz",
-                       .peak = loop == nullptr ? "" : loop->name,
-                       .layers = model->config().layers,
-                       .load_seconds = loaded.seconds,
-                       .packed_bytes = loaded.packed_bytes,
-                       .bytes_per_token = loaded.bytes_per_token,
-                       .cache_bytes_per_token = static_cast<int64_t>(model->page_bytes(1)),
-                       .macs_per_token = macs_per_token(model->config()),
-                       .runs = {}};
+  LatencyReport report{
+      .machine = measure_machine(loaded.threads, kMachineRepeats),
+      .model = std::filesystem::path(options.config).stem().string(),
+      .scheme = options.scheme,
+      .layout = options.layout,
+      .peak = loop == nullptr ? "" : loop->name,
+      .layers = model->config().layers,
+      .load_seconds = loaded.seconds,
+      .packed_bytes = loaded.packed_bytes,
+      .bytes_per_token = loaded.bytes_per_token,
+      .cache_bytes_per_token = static_cast<int64_t>(model->page_bytes(kPageSize)) / kPageSize,
+      .macs_per_token = macs_per_token(model->config()),
+      .runs = {}};
   Latency latency(options, *model, loop, loaded.threads);
   for (const int32_t prompt : options.prompts) {
     for (const int32_t batch : options.batches) {
@@ -281,7 +278,8 @@ std::string head_text(const LatencyReport& report) {
   return fmt::format(
       "{}{} ({} layers), {}, {}: {:.0f} MB of weights in {:.1f} s, {:.0f} MB and {:.0f} MMAC per token; "
       "peak: {}\n"
-      "batch prompt | prefill tokens/s      of peak | decode tokens/s       of bandwidth  of peak\n",
+      "batch prompt | prefill tokens/s      of peak | decode tokens/s       of bandwidth with cache    of "
+      "peak\n",
       to_text(report.machine), report.model, report.layers, report.scheme, report.layout,
       static_cast<double>(report.packed_bytes) / 1e6, report.load_seconds,
       static_cast<double>(report.bytes_per_token) / 1e6, static_cast<double>(report.macs_per_token) / 1e6,
@@ -291,11 +289,12 @@ std::string head_text(const LatencyReport& report) {
 std::string line_text(const LatencyRun& run) {
   if (!run.skipped.empty())
     return fmt::format("{:5} {:6} | skipped: {}\n", run.batch, run.prompt, run.skipped);
-  return fmt::format("{:5} {:6} | {:9.1f} +-{:4.1f} % {:>10} | {:9.1f} +-{:4.1f} % {:>10} {:>10}\n",
+  return fmt::format("{:5} {:6} | {:9.1f} +-{:4.1f} % {:>10} | {:9.1f} +-{:4.1f} % {:>10} {:>10} {:>10}\n",
                      run.batch, run.prompt, run.prefill_tokens_per_s.median(),
                      run.prefill_tokens_per_s.spread() * 100, percent(run.prefill_of_peak),
                      run.decode_tokens_per_s.median(), run.decode_tokens_per_s.spread() * 100,
-                     percent(run.decode_of_bandwidth), percent(run.decode_of_peak));
+                     percent(run.decode_of_bandwidth), percent(run.decode_of_bandwidth_with_cache),
+                     percent(run.decode_of_peak));
 }
 
 }  // namespace tessera::bench

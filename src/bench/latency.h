@@ -19,6 +19,7 @@ struct LatencyOptions {
   std::string config;           // a config.json
   std::string scheme = "w4a8";  // models::DummyOptions
   std::string head = "none";
+  std::string layout = "nz";
   std::string dtype = "auto";
   std::vector<int32_t> batches{1, 4, 16, 64};
   std::vector<int32_t> prompts{512, 2048};
@@ -36,6 +37,7 @@ struct LatencyRun {
   Sample prefill_tokens_per_s, decode_tokens_per_s;
   Sample prefill_of_peak, decode_of_peak;  // multiply-adds of the linears against the bounding loop's
   Sample decode_of_bandwidth;              // bytes of weights against what memory delivers
+  Sample decode_of_bandwidth_with_cache;   // the same with the bytes of cached keys and values
 };
 
 struct LatencyReport {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace tessera::cli {
@@ -30,10 +31,13 @@ void add_latency(CLI::App& command, BenchArguments& arguments) {
       ->check(CLI::IsMember({"dummy"}));
   latency->add_option("--scheme", options.scheme, "bf16, w8a8, w4a8, w4a4-g128, w4a16-g32, w4a4-w8a8 ...")
       ->capture_default_str();
-  latency->add_option("--lm-head", options.head, "scheme of an untied output head; none: bf16")
+  latency
+      ->add_option("--lm-head", options.head,
+                   "scheme of the output head; none: bf16, and tied if the config says so")
       ->capture_default_str();
-  latency->add_option("--weight-layout", arguments.layout, "of weights in memory")
-      ->check(CLI::IsMember({"nz"}))
+  latency
+      ->add_option("--weight-layout", options.layout, "tiles as kernels walk them, or rows as in checkpoints")
+      ->check(CLI::IsMember({"nz", "nd"}))
       ->capture_default_str();
   latency->add_option("--dtype", options.dtype, "of float weights and the KV cache")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
@@ -58,10 +62,45 @@ void add_latency(CLI::App& command, BenchArguments& arguments) {
   latency->callback([&arguments] { arguments.run = run_latency; });
 }
 
+Status run_kernels(const BenchArguments& arguments) {
+  bool first = true;
+  const auto report = TRY(bench::measure_kernels(arguments.kernels, [&](const bench::KernelReport& so_far) {
+    if (arguments.json) return;
+    fmt::print("{}{}", first ? bench::head_text(so_far) : "", bench::line_text(so_far.results.back()));
+    std::fflush(stdout);
+    first = false;
+  }));
+  if (arguments.json) fmt::print("{}\n", bench::to_json(report).dump(2));
+  return {};
+}
+
+void add_kernels(CLI::App& command, BenchArguments& arguments) {
+  CLI::App* kernels =
+      command.add_subcommand("kernels", "this machine's peaks, and kernels as fractions of them");
+  kernels->footer("Example:\n  tessera bench kernels --case 'linear/w4a8.*/nz/qwen3-0.6b.*/m(1|512)$'");
+  bench::KernelOptions& options = arguments.kernels;
+  kernels
+      ->add_option_function<std::string>(
+          "--isa", [](const std::string& name) { setenv("TESSERA_ISA", name.c_str(), 1); },
+          "scalar, avx2, avx512 or avx512bf16 (default: the best this CPU has)")
+      ->check(CLI::IsMember({"scalar", "avx2", "avx512", "avx512bf16"}));
+  kernels->add_option("--threads", options.threads, "worker threads (default: all cores)")
+      ->check(CLI::Range(1, 1024));
+  kernels->add_option("--case", options.pattern,
+                      "regular expression found in KERNEL/SCHEME/LAYOUT/MODEL.LINEAR/mROWS");
+  kernels->add_flag("--all", options.all, "every case: takes the better part of an hour");
+  kernels->add_option("--seconds", options.seconds, "per case, about")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  kernels->add_flag("--json", arguments.json, "for programs");
+  kernels->callback([&arguments] { arguments.run = run_kernels; });
+}
+
 }  // namespace
 
 void add_bench_options(CLI::App& command, BenchArguments& arguments) {
   command.require_subcommand(1);
+  add_kernels(command, arguments);
   add_latency(command, arguments);
 }
 

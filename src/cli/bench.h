@@ -5,13 +5,14 @@
 #include <functional>
 
 #include "base/result.h"
+#include "bench/kernels.h"
 #include "bench/latency.h"
 
 namespace tessera::cli {
 
 struct BenchArguments {
+  bench::KernelOptions kernels;
   bench::LatencyOptions latency;
-  std::string layout = "nz";
   bool json = false;
   std::function<Status(const BenchArguments&)> run;  // of the subcommand that was given
 };
