@@ -5,7 +5,8 @@
 //   kUnit                                        tops and scores are multiplied by this before exp
 //   Vec decay(fall)                              exp of a difference of tops, <= 0
 //   load_query(i, from, head_dim)                query i of the tile, rounded as the cache's type asks
-//   gather(args, kv_head, begin, count)          positions begin..begin+count, from a block's first
+//   gather(args, kv_head, begin, count, more)    positions begin..begin+count, from a block's first; more:
+//                                                the next whole block comes next
 //   scores(first, last)                          of queries [first, last), unscaled
 //   float largest(i, span)                       score of query i within span
 //   Vec weights(i, span, factor, top)            exp(score * factor - top) within span; lanes of their sum
@@ -165,7 +166,8 @@ void attend_split(const AttentionArgs& args, int64_t kv_head, const TileShape& t
   const int64_t begin = larger(split * kAttentionSplit, visible(args, tile.row).begin);
   const int64_t end = smaller((split + 1) * kAttentionSplit, visible(args, tile.row + tile.rows - 1).end);
   for (int64_t base = begin / kAttentionBlock * kAttentionBlock; base < end; base += kAttentionBlock) {
-    s.block.gather(args, kv_head, base, smaller(kAttentionBlock, end - base));
+    s.block.gather(args, kv_head, base, smaller(kAttentionBlock, end - base),
+                   base + 2 * kAttentionBlock <= end);
     attend_block(args, tile, base, s);
   }
 }

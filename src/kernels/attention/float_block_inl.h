@@ -35,7 +35,7 @@ class FloatBlock {
       store(queries_ + i * padded_dim(dim_) + d, round(load_n(from + d, smaller(kLanes, head_dim - d))));
   }
 
-  void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count) {
+  void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count, bool) {
     if (kType == CacheType::kF32) {
       gather_floats(args, kv_head, begin, count);
     } else {

@@ -28,6 +28,30 @@ inline __mmask16 lanes_in(Span span, int64_t v) {
   return static_cast<__mmask16>(below(span.end) & ~below(span.begin));
 }
 
+/// Tiles that will be used soon, fetched a line or a few per step of the loops before: a core goes on past a
+/// fetch only while its queue of misses has room. Pages follow each other in no order that the hardware could
+/// guess: with this a core decodes at 21 GB/s from memory where plain loads of such pages reach 15.
+class Ahead {
+ public:
+  void add(const char* tile) { tiles_[count_++] = tile; }
+  bool done() const { return next_ == count_; }
+
+  void fetch(int lines, int64_t tile_bytes) {
+    if (done()) return;
+    for (int line = 0; line < lines; ++line)
+      _mm_prefetch(tiles_[next_] + at_ + line * 64, _MM_HINT_T0);
+    at_ += lines * 64;
+    if (at_ >= tile_bytes) {
+      at_ = 0;
+      ++next_;
+    }
+  }
+
+ private:
+  const char* tiles_[kAttentionBlock / kCacheTile];
+  int64_t count_ = 0, next_ = 0, at_ = 0;
+};
+
 template <CacheType kType>
 class PairBlock {
  public:
@@ -42,18 +66,25 @@ class PairBlock {
       store_bf16(queries_ + i * padded_dim(dim_) + d, load_n(from + d, smaller(kLanes, head_dim - d)));
   }
 
-  void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count) {
+  void gather(const AttentionArgs& args, int64_t kv_head, int64_t begin, int64_t count, bool more) {
     tiles_ = (count + kCacheTile - 1) / kCacheTile;
+    values_ahead_ = keys_ahead_ = {};
     if (!is_tiled(kType, args.page_size)) {
       gather_rows(args, kv_head, begin, count);
       return;
     }
+    if (more) {
+      for (int64_t t = 0; t < kBlockTiles; ++t) {
+        const int64_t next = place_of(args, kv_head, begin + kAttentionBlock + t * kCacheTile).tile;
+        keys_ahead_.add(static_cast<const char*>(args.k_cache) + next * element_bytes(kType));
+        if (kScaled) values_ahead_.add(static_cast<const char*>(args.v_cache) + next);
+      }
+    }
     for (int64_t t = 0; t < tiles_; ++t) {
-      const int64_t position = begin + t * kCacheTile, within = position % args.page_size;
-      const int64_t chunk =
-          args.pages[position / args.page_size] * args.strides.page + kv_head * args.strides.kv_head;
-      key_tiles_[t] = key_tile(args, chunk, within, t);
-      value_tiles_[t] = value_tile(args, chunk, within, t);
+      const Place place = place_of(args, kv_head, begin + t * kCacheTile);
+      key_tiles_[t] = key_tile(args.k_cache, place, t);
+      value_tiles_[t] = value_tile(args.v_cache, place, t);
+      if (!kScaled) values_ahead_.add(reinterpret_cast<const char*>(value_tiles_[t]));
     }
   }
 
@@ -101,7 +132,7 @@ class PairBlock {
     return weights_of<false>(i, span, factor, top);
   }
 
-  void weigh(int64_t i, int64_t rows, int64_t begin, int64_t end, const float* decay, float* out) const {
+  void weigh(int64_t i, int64_t rows, int64_t begin, int64_t end, const float* decay, float* out) {
     switch (rows) {
       case 1:
         weigh_rows<1>(i, begin, end, decay, out);
@@ -136,44 +167,56 @@ class PairBlock {
   }
   static __m512bh pairs_at(const uint32_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
 
-  const uint32_t* key_tile(const AttentionArgs& args, int64_t chunk, int64_t within, int64_t t) {
-    const int64_t at = chunk + within * dim_;
-    if (!kScaled) return reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(args.k_cache) + at);
-    const int8_t* codes = static_cast<const int8_t*>(args.k_cache);
-    store(key_scales_ + t * kLanes, load(scales_of(codes + chunk, args) + within));
-    widen_codes(codes + at, keys_ + t * kTileWords);
+  int64_t tile_bytes() const { return kCacheTile * dim_ * element_bytes(kType); }
+
+  /// Of a tile, in elements from the cache's first; its scales, in bytes.
+  struct Place {
+    int64_t tile, scales;
+  };
+  Place place_of(const AttentionArgs& args, int64_t kv_head, int64_t position) const {
+    const int64_t within = position % args.page_size;
+    const int64_t chunk =
+        args.pages[position / args.page_size] * args.strides.page + kv_head * args.strides.kv_head;
+    return {chunk + within * dim_,
+            chunk + args.page_size * dim_ + within * static_cast<int64_t>(sizeof(float))};
+  }
+
+  const uint32_t* key_tile(const void* cache, Place at, int64_t t) {
+    if (!kScaled) return reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(cache) + at.tile);
+    const auto* codes = static_cast<const int8_t*>(cache);
+    store(key_scales_ + t * kLanes, load(reinterpret_cast<const float*>(codes + at.scales)));
+    widen_codes(codes + at.tile, keys_ + t * kTileWords, keys_ahead_);
     return keys_ + t * kTileWords;
   }
 
-  const uint32_t* value_tile(const AttentionArgs& args, int64_t chunk, int64_t within, int64_t t) {
-    const int64_t at = chunk + within * dim_;
+  const uint32_t* value_tile(const void* cache, Place at, int64_t t) {
     uint32_t* own = values_ + t * kTileWords;
     if (kScaled) {
-      const int8_t* codes = static_cast<const int8_t*>(args.v_cache);
-      store(value_scales_ + t * kLanes, load(scales_of(codes + chunk, args) + within));
-      widen_codes(codes + at, own);
+      const auto* codes = static_cast<const int8_t*>(cache);
+      store(value_scales_ + t * kLanes, load(reinterpret_cast<const float*>(codes + at.scales)));
+      widen_codes(codes + at.tile, own, values_ahead_);
       if (dim_ % kLanes != 0) spread(own, own);
       return own;
     }
-    const auto* tile = reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(args.v_cache) + at);
+    const auto* tile = reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(cache) + at.tile);
     if (dim_ % kLanes == 0) return tile;
     spread(tile, own);
     return own;
   }
 
-  const float* scales_of(const int8_t* chunk, const AttentionArgs& args) const {
-    return reinterpret_cast<const float*>(chunk + args.page_size * dim_);
-  }
-
   /// One tile; codes are below 2^8, so bf16 holds them. 16 x head_dim is a multiple of 64.
-  void widen_codes(const int8_t* from, uint32_t* to) const {
-    for (int64_t i = 0; i < kCacheTile * dim_; i += 2 * kLanes) {
-      const auto half = [&](int64_t at) {
-        const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
-        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
-      };
-      _mm512_storeu_si512(to + i / 2,
-                          reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(half(i + kLanes), half(i))));
+  void widen_codes(const int8_t* from, uint32_t* to, Ahead& ahead) const {
+    for (int64_t i = 0; i < kCacheTile * dim_; i += 4 * kLanes) {
+      ahead.fetch(1, kCacheTile * dim_);
+#pragma GCC unroll 2
+      for (int64_t j = i; j < i + 4 * kLanes; j += 2 * kLanes) {
+        const auto half = [&](int64_t at) __attribute__((always_inline)) {
+          const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+          return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
+        };
+        _mm512_storeu_si512(to + j / 2,
+                            reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(half(j + kLanes), half(j))));
+      }
     }
   }
 
@@ -230,7 +273,9 @@ class PairBlock {
       for (int v = 0; v < V; ++v)
         acc[r][v] = _mm512_setzero_ps();
     }
+    const bool fetch = !kScaled && !values_ahead_.done();
     for (int64_t pair = 0; pair < dim_ / 2; ++pair) {
+      if (fetch) values_ahead_.fetch(V, tile_bytes());
       __m512bh keys[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v)
@@ -287,7 +332,7 @@ class PairBlock {
 
   /// Columns in chunks of up to four vectors; 80 as 3 + 2, so that no chunk waits for its own sums.
   template <int R>
-  void weigh_rows(int64_t i, int64_t begin, int64_t end, const float* decay, float* out) const {
+  void weigh_rows(int64_t i, int64_t begin, int64_t end, const float* decay, float* out) {
     int64_t d = 0, left = padded_dim(dim_) / kLanes;
     while (left > 0) {
       const int64_t vecs = left == 5 || left == 6 ? 3 : smaller(4, left);
@@ -310,7 +355,7 @@ class PairBlock {
   }
 
   template <int R, int V>
-  void weigh_columns(int64_t i, int64_t d, int64_t begin, int64_t end, const float* decay, float* out) const {
+  void weigh_columns(int64_t i, int64_t d, int64_t begin, int64_t end, const float* decay, float* out) {
     const int64_t dim = padded_dim(dim_);
     const uint16_t* weights = weights_ + i * kAttentionBlock;
     __m512 acc[R][V];
@@ -341,6 +386,7 @@ class PairBlock {
     const auto values_at = [&](int64_t pair) {
       return value_tiles_[pair / kPairs] + pair % kPairs * dim + d;
     };
+    const bool fetch = !kScaled && !keys_ahead_.done();
     int64_t pair = begin / 2;
     // A pair of which only one position is in range is masked: 0 * NaN must not come in.
     if (begin % 2 != 0) {
@@ -350,6 +396,7 @@ class PairBlock {
     while (pair < end / 2) {
       const uint32_t* values = values_at(pair);
       for (const int64_t stop = smaller(end / 2, (pair / kPairs + 1) * kPairs); pair < stop; ++pair) {
+        if (fetch) keys_ahead_.fetch(V, tile_bytes());
         step(values, pair, kBoth);
         values += dim;
       }
@@ -364,6 +411,8 @@ class PairBlock {
   }
 
   int64_t dim_ = 0, tiles_ = 0;
+  // bf16: values of this block while its keys are used, then keys of the next. int8: both of the next.
+  Ahead values_ahead_, keys_ahead_;
   const uint32_t* key_tiles_[kBlockTiles];                          // [head_dim / 2, 16] pairs
   const uint32_t* value_tiles_[kBlockTiles];                        // [8, padded_dim] pairs
   alignas(64) uint16_t queries_[kAttentionTile * kMaxHeadDim];      // [queries, padded_dim]
