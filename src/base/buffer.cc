@@ -32,7 +32,7 @@ LastingMemory& lasting_memory() {
 Result<AlignedBuffer> AlignedBuffer::allocate(size_t bytes) {
   AlignedBuffer buffer;
   if (bytes == 0) return buffer;
-  const bool huge = bytes >= 4 * kHugePage;
+  const bool huge = bytes >= kHugePage;
   const size_t wanted = (bytes + kPage - 1) / kPage * kPage;
   const size_t reserved = huge ? wanted + kHugePage : wanted;
   if (reserved < bytes) return resource_exhausted("cannot reserve {} bytes: size overflows", bytes);

@@ -24,8 +24,11 @@ TEST(AlignedBuffer, IsAlignedAndZeroed) {
 }
 
 TEST(AlignedBuffer, LargeOnesStartOnAHugePage) {
-  const auto buffer = AlignedBuffer::allocate(8 * kMiB).value();
-  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % (2 * kMiB), 0U);
+  for (const size_t bytes : {2 * kMiB, 5 * kMiB + 1, 8 * kMiB}) {
+    const auto buffer = AlignedBuffer::allocate(bytes).value();
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % (2 * kMiB), 0U) << bytes;
+    EXPECT_EQ(std::to_integer<int>(buffer.data()[bytes - 1]), 0);
+  }
 }
 
 TEST(AlignedBuffer, LastingOnesFollowEachOther) {

@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "sampling/sampler.h"
+#include "sampling/batch_sampler.h"
 
 namespace tessera::sampling {
 namespace {
@@ -53,11 +53,25 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// Milliseconds of a batch of kRows.
+double batch_ms(const std::vector<float>& logits, const SamplingParams& params, ThreadPool& pool,
+                int rounds) {
+  std::vector<Draw> draws;
+  for (size_t row = 0; row < kRows; ++row)
+    draws.push_back({{logits.data() + row * kVocab, kVocab}, &params, row, 0});
+  BatchSampler sampler;
+  std::vector<double> ms;
+  for (int round = 0; round < rounds; ++round)
+    ms.push_back(milliseconds([&] { (void)sampler.sample(draws, pool); }));
+  return median(ms);
+}
+
 void measure(const char* kind, float spread, int rounds) {
   const std::vector<float> logits = rows(spread);
   Sampler sampler;
   std::printf("%s\n", kind);
   double sink = 0;
+  ThreadPool alone(1), all(default_thread_count());
   for (const Case& c : kCases) {
     std::vector<double> sample_ms, sum_ms;
     for (int round = 0; round < rounds; ++round) {
@@ -67,8 +81,10 @@ void measure(const char* kind, float spread, int rounds) {
         sum_ms.push_back(milliseconds([&] { sink += std::accumulate(one.begin(), one.end(), 0.0F); }));
       }
     }
-    std::printf("  %-28s %7.3f ms  %6.2f sums\n", c.name, median(sample_ms),
-                median(sample_ms) / median(sum_ms));
+    std::printf("  %-28s %7.3f ms  %6.2f sums; 64 rows: %6.2f ms, on %d threads %6.2f ms\n", c.name,
+                median(sample_ms), median(sample_ms) / median(sum_ms),
+                batch_ms(logits, c.params, alone, rounds), all.size(),
+                batch_ms(logits, c.params, all, rounds));
   }
   if (sink == 0.5) std::printf("\n");  // the results are used
 }
