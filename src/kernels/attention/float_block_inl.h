@@ -127,10 +127,10 @@ class FloatBlock {
     if (!is_tiled(kType, args.page_size)) {
       const TileRows<kType> rows{args, kv_head, begin, count, dim_};
       rows.place(args.k_cache, tile_, key_scales_ + j,
-                 [this](int64_t token, int64_t d) { return key_index(true, dim_, token, d); });
+                 [](int64_t token, int64_t d) { return d / 2 * 2 * kCacheTile + 2 * token + d % 2; });
       unpack_keys(bf16_tile(), j);
       rows.place(args.v_cache, tile_, value_scales_ + j,
-                 [this](int64_t token, int64_t d) { return value_index(true, dim_, token, d); });
+                 [this](int64_t token, int64_t d) { return token / 2 * 2 * dim_ + 2 * d + token % 2; });
       unpack_values(bf16_tile(), j);
       return;
     }

@@ -11,7 +11,7 @@ struct Side {
   const float* from;  // [rows, kv_heads, head_dim]
   int64_t row_stride;
   void* cache;
-  int64_t (*index)(bool tiled, int64_t head_dim, int64_t within, int64_t d);
+  bool keys;
 };
 
 /// Where the chunk of a head lies in the cache, in elements, and a position within it.
@@ -63,9 +63,11 @@ void scatter(const Side& side, const KvStoreArgs& args, Place to, const Element*
                      static_cast<size_t>(args.head_dim) * sizeof(Element));
     return;
   }
-  const int64_t step = side.index(true, args.head_dim, 0, 2);  // from one pair of elements to the next
-  Element* first = chunk + side.index(true, args.head_dim, to.within, 0);
-  const int64_t second = side.index(true, args.head_dim, 0, 1);
+  // key_index() and value_index(), said as steps: from pair to pair of elements, and within one.
+  const int64_t token = to.within % kCacheTile, tile = (to.within - token) * args.head_dim;
+  const int64_t start = side.keys ? 2 * token : token / 2 * 2 * args.head_dim + token % 2;
+  const int64_t step = side.keys ? 2 * kCacheTile : 4, second = side.keys ? 1 : 2;
+  Element* first = chunk + tile + start;
   for (int64_t d = 0; d < args.head_dim; d += 2) {
     first[d / 2 * step] = row[d];
     first[d / 2 * step + second] = row[d + 1];
@@ -136,8 +138,8 @@ inline void store_tile(const Side& keys, const Side& values, const KvStoreArgs& 
 }  // namespace
 
 void kv_store(const KvStoreArgs& args) {
-  const Side keys{args.k, args.k_row_stride, args.k_cache, key_index};
-  const Side values{args.v, args.v_row_stride, args.v_cache, value_index};
+  const Side keys{args.k, args.k_row_stride, args.k_cache, true};
+  const Side values{args.v, args.v_row_stride, args.v_cache, false};
   const bool tiles = args.cache_type == CacheType::kBf16 && is_tiled(args.cache_type, args.page_size);
   for (int64_t row = 0; row < args.rows;) {
     if (tiles && (args.start + row) % kCacheTile == 0 && row + kCacheTile <= args.rows) {
