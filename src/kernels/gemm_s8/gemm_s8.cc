@@ -65,7 +65,7 @@ void start(const Tile& t, int64_t group, int32_t* sums) {
   const PackedS8& w = t.args->w;
   const int64_t column = t.panel * kPanel;
   for (int64_t i = 0; i < kPanel; ++i) {
-    sums[i] = t.corrections[group] * (w.zeros == nullptr ? 1 : w.zeros[group * padded_n(w.n) + column + i]);
+    sums[i] = t.corrections[group] * (w.zeros == nullptr ? 1 : w.zeros[group_at(t, t.panel, group) + i]);
     if (w.offsets != nullptr) sums[i] += w.offsets[column + i];
   }
 }
@@ -85,7 +85,7 @@ void tile(const Tile& t, int64_t, int64_t) {
     }
     Vec value = generate([&](int i) { return static_cast<float>(sums[i]); });
     if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row, group)));
-    total = t.grouped ? fma(value, load(w.scales + group * padded_n(w.n) + t.panel * kPanel), total) : value;
+    total = t.grouped ? fma(value, load(w.scales + group_at(t, t.panel, group)), total) : value;
   }
   if (t.sums == nullptr) finish(t, t.row, t.panel, total);
 }

@@ -28,12 +28,12 @@ inline constexpr int64_t kMaxGemmS8K = 65536;
 struct PackedS8 {
   const uint8_t* tiles =
       nullptr;  // [panels(n)][packed_s8_panel_bytes(k, bits)], 64-byte aligned for speed only
-  const float* scales = nullptr;  // [groups, padded_n(n)]
+  const float* scales = nullptr;  // [panels(n), groups, kPanel], pack_scales()
   int64_t n = 0;
   int64_t k = 0;
   int bits = 8;                      // 8 or 4
   int64_t group_size = 0;            // 0: one scale per column; else a multiple of 32 that divides k
-  const uint8_t* zeros = nullptr;    // [groups, padded_n(n)], pack_zeros(); null: all zero points are 0
+  const uint8_t* zeros = nullptr;    // likewise, pack_zeros(); null: all zero points are 0
   const int32_t* offsets = nullptr;  // [padded_n(n)], without groups only; null: 0
   S8Layout layout = S8Layout::kTiles;
 };

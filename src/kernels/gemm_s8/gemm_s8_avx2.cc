@@ -165,7 +165,7 @@ inline Columns start(const Tile& t, int64_t r, int64_t panel, int64_t group) {
   Columns sums;
   sums.lo = sums.hi = _mm256_set1_epi32(t.corrections[r * t.groups + group]);
   if (w.zeros != nullptr) {
-    const uint8_t* from = w.zeros + group * padded_n(w.n) + column;
+    const uint8_t* from = w.zeros + group_at(t, panel, group);
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     sums.lo = _mm256_mullo_epi32(sums.lo, _mm256_cvtepu8_epi32(bytes));
     sums.hi = _mm256_mullo_epi32(sums.hi, _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
@@ -205,7 +205,7 @@ template <int R, int P>
 inline void add_group(const Tile& t, int64_t group, const Columns (&sums)[P][R], Vec (&total)[P][R]) {
   const PackedS8& w = t.args->w;
   for (int p = 0; p < P; ++p) {
-    const float* scales = w.scales + group * padded_n(w.n) + (t.panel + p) * kPanel;
+    const float* scales = w.scales + group_at(t, t.panel + p, group);
     for (int r = 0; r < R; ++r) {
       Vec value{_mm256_cvtepi32_ps(sums[p][r].lo), _mm256_cvtepi32_ps(sums[p][r].hi)};
       if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row + r, group)));

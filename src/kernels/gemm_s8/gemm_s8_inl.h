@@ -27,7 +27,10 @@ struct Tile {
   int64_t groups;              // 1 when not grouped
   const Sums* sums;            // not null: write them and nothing else
   bool grouped;
-  const uint8_t* ahead;  // weights that come next, for the tile to prefetch; may be the tile's own
+  // Weights that come next, for the tile to prefetch as many of as it reads: that many panels from here, so
+  // far apart (0: one). May be the tile's own.
+  const uint8_t* ahead;
+  int64_t ahead_step;
 };
 
 int64_t tile_rows(const PackedS8& w);
@@ -51,7 +54,8 @@ inline void correct(const GemmS8Args& args, int64_t row, int64_t rows, int64_t g
 }
 
 /// Row blocks of a chunk as equal as can be: 13 rows are 7 and 6, not 12 and 1.
-/// Each block of rows prefetches one panel of those that follow, until all are on their way.
+/// Each block of rows prefetches one panel of those that follow, until all are on their way; a single block
+/// all.
 inline void walk_rows(Tile t, int64_t rows, int64_t panels, int64_t most_rows) {
   const int64_t blocks = (rows + most_rows - 1) / most_rows;
   const int64_t small = rows / blocks, larger = rows % blocks;
@@ -61,6 +65,7 @@ inline void walk_rows(Tile t, int64_t rows, int64_t panels, int64_t most_rows) {
     const int64_t count = small + (block < larger ? 1 : 0);
     const bool useful = block < panels && next + block < t.args->panel_end;
     t.ahead = t.args->w.tiles + (useful ? next + block : t.panel) * panel_bytes;
+    t.ahead_step = blocks == 1 ? panel_bytes : 0;
     tile(t, count, panels);
     t.row += count;
     t.corrections += count * t.groups;
@@ -90,7 +95,7 @@ inline void walk(const GemmS8Args& args, const Sums* sums) {
       int64_t width = most_panels;
       while (width > args.panel_end - panel)
         width /= 2;
-      walk_rows({&args, row, panel, corrections, groups, sums, grouped, nullptr}, rows, width, most_rows);
+      walk_rows({&args, row, panel, corrections, groups, sums, grouped, nullptr, 0}, rows, width, most_rows);
       panel += width;
     }
   }
@@ -100,6 +105,11 @@ inline void walk(const GemmS8Args& args, const Sums* sums) {
 inline int64_t valid_columns(const GemmS8Args& args, int64_t panel) {
   const int64_t left = args.w.n - panel * kPanel;
   return left < kPanel ? left : kPanel;
+}
+
+/// Where the scales and zero points of a panel's group are.
+inline int64_t group_at(const Tile& t, int64_t panel, int64_t group) {
+  return (panel * t.groups + group) * kPanel;
 }
 
 /// Where the first of the panel's sums of one row goes.

@@ -29,7 +29,7 @@ inline void add_start(const Tile& t, int64_t r, int64_t group, int32_t* sums) {
     for (int64_t i = 0; i < kPanel; ++i)
       sums[i] += correction;
   } else {
-    const uint8_t* zeros = w.zeros + group * padded_n(w.n) + column;
+    const uint8_t* zeros = w.zeros + group_at(t, t.panel, group);
     for (int64_t i = 0; i < kPanel; ++i)
       sums[i] += correction * zeros[i];
   }
@@ -58,7 +58,7 @@ void rows_tile(const Tile& t) {
       }
       Vec value = to_float(sums[r]);
       if (t.args->x.group_size != 0) value = mul(value, set1(row_scale(t, t.row + r, group)));
-      const float* scales = w.scales + group * padded_n(w.n) + t.panel * kPanel;
+      const float* scales = w.scales + group_at(t, t.panel, group);
       total[r] = t.grouped ? fma(value, load(scales), total[r]) : value;
     }
   }

@@ -71,23 +71,19 @@ void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int6
 }
 
 void pack_scales(const float* scales, int64_t n, int64_t groups, float* packed) {
-  const int64_t width = padded_n(n);
-  for (int64_t group = 0; group < groups; ++group) {
-    float* to = packed + group * width;
-    for (int64_t row = 0; row < n; ++row)
-      to[row] = scales[row * groups + group];
-    std::fill(to + n, to + width, 0.0F);
+  for (int64_t row = 0; row < padded_n(n); ++row) {
+    float* to = packed + row / kPanel * groups * kPanel + row % kPanel;
+    for (int64_t group = 0; group < groups; ++group)
+      to[group * kPanel] = row < n ? scales[row * groups + group] : 0.0F;
   }
 }
 
 void pack_zeros(const int8_t* zeros, int64_t n, int64_t groups, int bits, uint8_t* packed) {
-  const int64_t width = padded_n(n);
-  const int bias = code_bias(bits);
-  for (int64_t group = 0; group < groups; ++group) {
-    uint8_t* to = packed + group * width;
-    for (int64_t row = 0; row < n; ++row)
-      to[row] = static_cast<uint8_t>(zeros[row * groups + group] + bias);
-    std::fill(to + n, to + width, static_cast<uint8_t>(bias));
+  for (int64_t row = 0; row < padded_n(n); ++row) {
+    uint8_t* to = packed + row / kPanel * groups * kPanel + row % kPanel;
+    for (int64_t group = 0; group < groups; ++group)
+      to[group * kPanel] =
+          static_cast<uint8_t>((row < n ? zeros[row * groups + group] : 0) + code_bias(bits));
   }
 }
 

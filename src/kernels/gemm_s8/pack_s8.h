@@ -45,11 +45,12 @@ constexpr int code_bias(int bits) {
 void pack_s8_panel(const int8_t* codes, int64_t codes_stride, int64_t rows, int64_t k, int bits,
                    S8Layout layout, uint8_t* panel);
 
-/// scales: [n, groups] row-major, as in checkpoints -> packed [groups, padded_n(n)], padding 0.
+/// scales: [n, groups] row-major, as in checkpoints -> packed [panels(n), groups, kPanel], padding 0: in the
+/// order in which the tiles are read.
 void pack_scales(const float* scales, int64_t n, int64_t groups, float* packed);
 
-/// Zero points [n, groups], row-major, in the range of the codes -> packed [groups, padded_n(n)], stored as
-/// the weights are, with the bias of `bits`; padding: the bias.
+/// Zero points [n, groups], row-major, in the range of the codes -> packed [panels(n), groups, kPanel],
+/// stored as the weights are, with the bias of `bits`; padding: the bias.
 void pack_zeros(const int8_t* zeros, int64_t n, int64_t groups, int bits, uint8_t* packed);
 
 /// The code at (row, col) of packed weights: for tests and tools.

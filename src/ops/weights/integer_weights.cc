@@ -80,8 +80,9 @@ class IntegerWeights final : public PackedWeights {
 
   void read_row(int64_t index, float* out) const override {
     const int64_t group_size = view_.group_size == 0 ? view_.k : view_.group_size;
+    const int64_t first = index / kernels::kPanel * (view_.k / group_size) * kernels::kPanel;
     for (int64_t k = 0; k < view_.k; ++k) {
-      const int64_t at = k / group_size * kernels::padded_n(view_.n) + index;
+      const int64_t at = first + k / group_size * kernels::kPanel + index % kernels::kPanel;
       const int zero = view_.zeros == nullptr ? 0 : view_.zeros[at] - kernels::code_bias(view_.bits);
       const int code = kernels::packed_s8_code(view_.tiles, view_.k, view_.bits, view_.layout, index, k);
       out[k] = static_cast<float>(code - zero) * view_.scales[at];
