@@ -22,9 +22,11 @@ namespace {
 
 class DecoderModel final : public Model {
  public:
-  DecoderModel(ModelConfig config, const ops::PackOptions& packing, int threads)
+  DecoderModel(ModelConfig config, const ops::PackOptions& packing, kernels::CacheType cache_type,
+               int threads)
       : config_(std::move(config)),
         packing_(packing),
+        cache_type_(cache_type),
         pool_(threads),
         rope_(config_.rope, config_.head_dim, config_.max_position) {}
 
@@ -53,6 +55,7 @@ class DecoderModel final : public Model {
 
   ModelConfig config_;
   ops::PackOptions packing_;
+  kernels::CacheType cache_type_;
   ThreadPool pool_;
   RopeTable rope_;
   DecoderWeights weights_;
@@ -102,14 +105,12 @@ Status DecoderModel::read_parameters(Parameters& parameters, const formats::Tens
 }
 
 cache::KvCacheShape DecoderModel::cache_shape(int32_t page_size, int32_t pages) const {
-  const auto type =
-      packing_.kind == ops::FloatKind::kF32 ? kernels::CacheType::kF32 : kernels::CacheType::kBf16;
   return {.layers = config_.layers,
           .pages = pages,
           .page_size = page_size,
           .kv_heads = config_.kv_heads,
           .head_dim = config_.head_dim,
-          .type = type};
+          .type = cache_type_};
 }
 
 Status DecoderModel::gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache) {
@@ -255,6 +256,14 @@ Result<ops::PackOptions> parse_packing(const std::string& dtype, const std::stri
                           .layout = layout == "nz" ? ops::WeightLayout::kNz : ops::WeightLayout::kNd};
 }
 
+Result<kernels::CacheType> parse_cache_type(const std::string& dtype, ops::FloatKind kind) {
+  using kernels::CacheType;
+  if (dtype == "auto") return kind == ops::FloatKind::kF32 ? CacheType::kF32 : CacheType::kBf16;
+  if (dtype == "bf16" || dtype == "bfloat16") return CacheType::kBf16;
+  if (dtype == "int8") return CacheType::kInt8;
+  return unsupported("--kv-cache-dtype {}: expected auto, bf16 or int8", dtype);
+}
+
 int thread_count(int wanted) {
   return wanted > 0 ? wanted : default_thread_count();
 }
@@ -263,28 +272,33 @@ int thread_count(int wanted) {
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
   const ops::PackOptions packing = TRY(parse_packing(options.dtype, options.weight_layout));
+  const kernels::CacheType cache_type = TRY(parse_cache_type(options.kv_cache_dtype, packing.kind));
   const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));
   if (options.load_format == LoadFormat::kDummy) {
     return dummy(directory.config, {.scheme = options.quantization,
                                     .dtype = options.dtype,
                                     .weight_layout = options.weight_layout,
+                                    .kv_cache_dtype = options.kv_cache_dtype,
                                     .threads = options.threads});
   }
   ModelConfig config = TRY(parse_model_config(directory.config));
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
   const auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
   TRY_STATUS(check_quantization(options.quantization, reader->format_name()));
-  auto model = std::make_unique<DecoderModel>(std::move(config), packing, thread_count(options.threads));
+  auto model =
+      std::make_unique<DecoderModel>(std::move(config), packing, cache_type, thread_count(options.threads));
   TRY_STATUS(model->load(*source, *reader));
   return std::unique_ptr<Model>(std::move(model));
 }
 
 Result<std::unique_ptr<Model>> Model::dummy(const nlohmann::json& config, const DummyOptions& options) {
   const ops::PackOptions packing = TRY(parse_packing(options.dtype, options.weight_layout));
+  const kernels::CacheType cache_type = TRY(parse_cache_type(options.kv_cache_dtype, packing.kind));
   const std::string_view scheme_name = options.scheme.empty() ? "bf16" : std::string_view(options.scheme);
   const DummyScheme scheme = TRY(parse_dummy_scheme(scheme_name, options.head));
   ModelConfig parsed = TRY(parse_model_config(config));
-  auto model = std::make_unique<DecoderModel>(std::move(parsed), packing, thread_count(options.threads));
+  auto model =
+      std::make_unique<DecoderModel>(std::move(parsed), packing, cache_type, thread_count(options.threads));
   TRY_STATUS(model->load_dummy(scheme));
   return std::unique_ptr<Model>(std::move(model));
 }

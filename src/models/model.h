@@ -26,10 +26,11 @@ enum class LoadFormat : uint8_t { kAuto, kSafetensors, kDummy };
 struct LoadOptions {
   std::string model_path;
   LoadFormat load_format = LoadFormat::kAuto;  // kDummy: weights of DummyOptions; only config.json is read
-  std::string dtype = "auto";        // auto | bfloat16 | float32: how float weights and the cache are kept
-  std::string weight_layout = "nz";  // nz | nd: tiles as kernels walk them, or rows
-  std::string quantization;          // empty: what the checkpoint says; else insist on it
-  int threads = 0;                   // 0: all physical cores this process may use
+  std::string dtype = "auto";           // auto | bfloat16 | float32: how float weights and the cache are kept
+  std::string weight_layout = "nz";     // nz | nd: tiles as kernels walk them, or rows
+  std::string quantization;             // empty: what the checkpoint says; else insist on it
+  std::string kv_cache_dtype = "auto";  // auto: as dtype | bf16 | int8: a scale per token and head
+  int threads = 0;                      // 0: all physical cores this process may use
 };
 
 /// A model whose weights nobody trained, for measurements (models/loader/dummy_checkpoint.h).
@@ -38,6 +39,7 @@ struct DummyOptions {
   std::string head = "none";  // of an untied lm_head: such a name, or none: bf16
   std::string dtype = "auto";
   std::string weight_layout = "nz";
+  std::string kv_cache_dtype = "auto";
   int threads = 0;
 };
 
