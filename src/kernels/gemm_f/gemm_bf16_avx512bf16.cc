@@ -113,7 +113,7 @@ void gemm_bf16(const GemmBf16Args& args) {
   const int64_t step = whole ? args.k : kStretch;
   for (int64_t k = 0; k < args.k; k += step) {
     // No short rest.
-    const bool last = args.k - k < step + step / 2;
+    const bool last = args.k - k <= step + step / 2;
     const Stretch stretch{k, last ? args.k : k + step, last};
     walk(args, (stretch.end - k) * static_cast<int64_t>(sizeof(uint16_t)),
          [&]<int R, int P>(const TileAt& at) { pair_tile<R, P>(args, at, stretch); });

@@ -25,6 +25,8 @@ std::vector<Shape> shapes() {
       all.push_back({m, n, 1 + (m * 31 + n) % 67});
   }
   all.push_back({241, 18, 20});
+  for (const int64_t m : {1, 14})
+    all.push_back({m, 17, 1});
   // Rows in two chunks; sums that wait between stretches of k.
   all.push_back({400, 18, 20});
   for (const int64_t k : {2049, 3071, 3072, 4100, 5121})
