@@ -14,6 +14,7 @@
 #include "models/blocks/moe_block.h"
 #include "models/decoder_weights.h"
 #include "models/loader/dummy_checkpoint.h"
+#include "models/loader/quantize_at_load.h"
 #include "models/model.h"
 #include "ops/parallel_rows.h"
 
@@ -30,7 +31,8 @@ class DecoderModel final : public Model {
         pool_(threads),
         rope_(config_.rope, config_.head_dim, config_.max_position) {}
 
-  Status load(const formats::TensorSource& source, const formats::WeightReader& reader);
+  Status load(const formats::TensorSource& source, std::unique_ptr<formats::WeightReader> reader,
+              std::string_view quantization);
   Status load_dummy(const DummyScheme& scheme);
 
   const ModelConfig& config() const override { return config_; }
@@ -78,9 +80,11 @@ std::string describe_schemes(const LoadReport& report) {
   return text;
 }
 
-Status DecoderModel::load(const formats::TensorSource& source, const formats::WeightReader& reader) {
+Status DecoderModel::load(const formats::TensorSource& source, std::unique_ptr<formats::WeightReader> reader,
+                          std::string_view quantization) {
   Parameters parameters = declare(config_, weights_);
-  return read_parameters(parameters, source, reader);
+  reader = TRY(apply_quantization(quantization, std::move(reader), parameters.linears(), pool_));
+  return read_parameters(parameters, source, *reader);
 }
 
 Status DecoderModel::load_dummy(const DummyScheme& scheme) {
@@ -245,25 +249,6 @@ Result<ops::FloatKind> parse_float_kind(const std::string& dtype) {
   return unsupported("--dtype {}: expected auto, bfloat16 or float32", dtype);
 }
 
-Status check_quantization(const std::string& wanted, std::string_view found) {
-  if (wanted.empty() || wanted == found) return {};
-  return invalid_argument("--quantization {}: the checkpoint's format is {}", wanted, found);
-}
-
-Result<ops::PackOptions> parse_packing(const std::string& dtype, const std::string& layout) {
-  if (layout != "nz" && layout != "nd") return unsupported("--weight-layout {}: expected nz or nd", layout);
-  return ops::PackOptions{.kind = TRY(parse_float_kind(dtype)),
-                          .layout = layout == "nz" ? ops::WeightLayout::kNz : ops::WeightLayout::kNd};
-}
-
-Result<kernels::CacheType> parse_cache_type(const std::string& dtype, ops::FloatKind kind) {
-  using kernels::CacheType;
-  if (dtype == "auto") return kind == ops::FloatKind::kF32 ? CacheType::kF32 : CacheType::kBf16;
-  if (dtype == "bf16" || dtype == "bfloat16") return CacheType::kBf16;
-  if (dtype == "int8") return CacheType::kInt8;
-  return unsupported("--kv-cache-dtype {}: expected auto, bf16 or int8", dtype);
-}
-
 int thread_count(int wanted) {
   return wanted > 0 ? wanted : default_thread_count();
 }
@@ -283,11 +268,10 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
   }
   ModelConfig config = TRY(parse_model_config(directory.config));
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
-  const auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
-  TRY_STATUS(check_quantization(options.quantization, reader->format_name()));
+  auto reader = TRY(formats::open_weight_reader(directory.config, options.model_path, *source));
   auto model =
       std::make_unique<DecoderModel>(std::move(config), packing, cache_type, thread_count(options.threads));
-  TRY_STATUS(model->load(*source, *reader));
+  TRY_STATUS(model->load(*source, std::move(reader), options.quantization));
   return std::unique_ptr<Model>(std::move(model));
 }
 
@@ -297,6 +281,7 @@ Result<std::unique_ptr<Model>> Model::dummy(const nlohmann::json& config, const 
   const std::string_view scheme_name = options.scheme.empty() ? "bf16" : std::string_view(options.scheme);
   const DummyScheme scheme = TRY(parse_dummy_scheme(scheme_name, options.head));
   ModelConfig parsed = TRY(parse_model_config(config));
+  if (!scheme.head.is_float()) parsed.tied_embeddings = false;  // as `quantize --lm-head` does
   auto model =
       std::make_unique<DecoderModel>(std::move(parsed), packing, cache_type, thread_count(options.threads));
   TRY_STATUS(model->load_dummy(scheme));

@@ -26,9 +26,9 @@ enum class LoadFormat : uint8_t { kAuto, kSafetensors, kDummy };
 struct LoadOptions {
   std::string model_path;
   LoadFormat load_format = LoadFormat::kAuto;  // kDummy: weights of DummyOptions; only config.json is read
-  std::string dtype = "auto";           // auto | bfloat16 | float32: how float weights and the cache are kept
-  std::string weight_layout = "nz";     // nz | nd: tiles as kernels walk them, or rows
-  std::string quantization;             // empty: what the checkpoint says; else insist on it
+  std::string dtype = "auto";        // auto | bfloat16 | float32: how float weights and the cache are kept
+  std::string weight_layout = "nz";  // nz | nd: tiles as kernels walk them, or rows
+  std::string quantization;          // empty: what the checkpoint says; else models/loader/quantize_at_load.h
   std::string kv_cache_dtype = "auto";  // auto: as dtype | bf16 | int8: a scale per token and head
   int threads = 0;                      // 0: all physical cores this process may use
 };
@@ -36,7 +36,7 @@ struct LoadOptions {
 /// A model whose weights nobody trained, for measurements (models/loader/dummy_checkpoint.h).
 struct DummyOptions {
   std::string scheme;         // "bf16" (as empty), "w4a8", "w4a4-g128", "w4a4-w8a8" ...
-  std::string head = "none";  // of an untied lm_head: such a name, or none: bf16
+  std::string head = "none";  // of lm_head, untied if need be: such a name, or none: bf16
   std::string dtype = "auto";
   std::string weight_layout = "nz";
   std::string kv_cache_dtype = "auto";
