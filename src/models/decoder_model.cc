@@ -49,11 +49,14 @@ class DecoderModel final : public Model {
                          const formats::WeightReader& reader);
   cache::KvCacheShape cache_shape(int32_t page_size, int32_t pages) const;
   Status gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache);
-  void run_layers(const Step& step, MatrixView<float> hidden);
+  int64_t keep_wanted_rows(std::span<const Chunk> chunks, MatrixView<float> hidden,
+                           MatrixView<float> delta) const;
+  MatrixView<const float> run_layers(const Step& step, std::span<const Chunk> chunks,
+                                     MatrixView<float> hidden);
   void norm(MatrixView<const float> x, const NormWeights& weights, MatrixView<float> y);
   void add_norm(MatrixView<float> hidden, MatrixView<const float> delta, const NormWeights& weights,
                 MatrixView<float> y);
-  void run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden, MatrixView<float> logits);
+  void run_head(MatrixView<const float> rows, MatrixView<float> logits);
 
   ModelConfig config_;
   ops::PackOptions packing_;
@@ -66,7 +69,7 @@ class DecoderModel final : public Model {
   // Of the step under way.
   std::vector<int32_t> ids_, positions_;
   std::vector<RowSpan> spans_;
-  Workspace hidden_, normed_, delta_, head_rows_;
+  Workspace hidden_, normed_, delta_;
   AttentionBlock attention_;
   MlpBlock mlp_;
   MoeBlock moe_;
@@ -187,40 +190,58 @@ void DecoderModel::add_norm(MatrixView<float> hidden, MatrixView<const float> de
   });
 }
 
-/// `hidden` comes in as embeddings; leaves in normed_ the final norm of the last layer's output.
-void DecoderModel::run_layers(const Step& step, MatrixView<float> hidden) {
-  const auto normed = normed_.matrix(step.rows(), config_.hidden);
-  const auto delta = delta_.matrix(step.rows(), config_.hidden);
+/// Moves the rows whose logits are asked for to the front of both; how many they are.
+int64_t DecoderModel::keep_wanted_rows(std::span<const Chunk> chunks, MatrixView<float> hidden,
+                                       MatrixView<float> delta) const {
+  const size_t bytes = static_cast<size_t>(config_.hidden) * sizeof(float);
+  int64_t kept = 0;
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const int64_t end = spans_[i].first + spans_[i].rows;
+    const int64_t wanted = chunks[i].logits == Chunk::Logits::kNone   ? 0
+                           : chunks[i].logits == Chunk::Logits::kLast ? 1
+                                                                      : spans_[i].rows;
+    for (int64_t row = end - wanted; row < end; ++row, ++kept) {
+      if (row == kept) continue;
+      std::memcpy(hidden.row(kept), hidden.row(row), bytes);
+      std::memcpy(delta.row(kept), delta.row(row), bytes);
+    }
+  }
+  return kept;
+}
+
+/// `hidden` comes in as embeddings; returns the final norm of the rows whose logits are asked for. Behind the
+/// last layer's attention nothing reads the others: of a prompt all but one, so that 512 tokens of
+/// Qwen3-0.6B save 2 % of the multiplications, of 12 layers of Qwen3-30B-A3B 5 %.
+MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<const Chunk> chunks,
+                                                 MatrixView<float> hidden) {
+  auto normed = normed_.matrix(step.rows(), config_.hidden);
+  auto delta = delta_.matrix(step.rows(), config_.hidden);
   norm(hidden, weights_.layers.front().attention_norm, normed);
   for (size_t index = 0; index < weights_.layers.size(); ++index) {
     const LayerWeights& layer = weights_.layers[index];
+    const bool last = index + 1 == weights_.layers.size();
     attention_.forward(step, static_cast<int32_t>(index), layer.attention, normed, delta);
+    if (last) {
+      const int64_t kept = keep_wanted_rows(chunks, hidden, delta);
+      hidden = hidden.row_range(0, kept);
+      normed = normed.row_range(0, kept);
+      delta = delta.row_range(0, kept);
+      if (kept == 0) break;
+    }
     add_norm(hidden, delta, layer.mlp_norm, normed);
     if (layer.moe.experts.empty()) {
       mlp_.forward(layer.mlp, normed, delta, pool_);
     } else {
       moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
     }
-    const bool last = index + 1 == weights_.layers.size();
     add_norm(hidden, delta, last ? weights_.final_norm : weights_.layers[index + 1].attention_norm, normed);
   }
+  return normed;
 }
 
-/// Logits of the rows asked for. Their rows are gathered first: most rows of a prompt need none.
-void DecoderModel::run_head(std::span<const Chunk> chunks, MatrixView<const float> hidden,
-                            MatrixView<float> logits) {
-  if (logits.rows == 0) return;
-  const auto rows = head_rows_.matrix(logits.rows, config_.hidden);
-  int64_t next = 0;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const RowSpan& span = spans_[i];
-    const int64_t wanted = chunks[i].logits == Chunk::Logits::kNone   ? 0
-                           : chunks[i].logits == Chunk::Logits::kLast ? 1
-                                                                      : span.rows;
-    for (int64_t row = span.first + span.rows - wanted; row < span.first + span.rows; ++row)
-      std::memcpy(rows.row(next++), hidden.row(row), static_cast<size_t>(config_.hidden) * sizeof(float));
-  }
-  CHECK(next == logits.rows, "{} rows want logits, room for {}", next, logits.rows);
+void DecoderModel::run_head(MatrixView<const float> rows, MatrixView<float> logits) {
+  CHECK(rows.rows == logits.rows, "{} rows want logits, room for {}", rows.rows, logits.rows);
+  if (rows.rows == 0) return;
   head_input_.reset(rows);
   const std::array<ops::LinearCall, 1> head{{{&weights_.head, logits}}};
   ops::run_linears(head_input_, head, pool_);
@@ -238,8 +259,7 @@ Status DecoderModel::forward(std::span<const Chunk> chunks, cache::KvCache& cach
                   .pool = pool_,
                   .spans = spans_,
                   .positions = positions_};
-  run_layers(step, hidden);
-  run_head(chunks, normed_.matrix(rows, config_.hidden), logits);
+  run_head(run_layers(step, chunks, hidden), logits);
   return {};
 }
 
@@ -247,6 +267,20 @@ Result<ops::FloatKind> parse_float_kind(const std::string& dtype) {
   if (dtype == "auto" || dtype == "bfloat16") return ops::FloatKind::kBf16;
   if (dtype == "float32" || dtype == "float") return ops::FloatKind::kF32;
   return unsupported("--dtype {}: expected auto, bfloat16 or float32", dtype);
+}
+
+Result<ops::PackOptions> parse_packing(const std::string& dtype, const std::string& layout) {
+  if (layout != "nz" && layout != "nd") return unsupported("--weight-layout {}: expected nz or nd", layout);
+  return ops::PackOptions{.kind = TRY(parse_float_kind(dtype)),
+                          .layout = layout == "nz" ? ops::WeightLayout::kNz : ops::WeightLayout::kNd};
+}
+
+Result<kernels::CacheType> parse_cache_type(const std::string& dtype, ops::FloatKind kind) {
+  using kernels::CacheType;
+  if (dtype == "auto") return kind == ops::FloatKind::kF32 ? CacheType::kF32 : CacheType::kBf16;
+  if (dtype == "bf16" || dtype == "bfloat16") return CacheType::kBf16;
+  if (dtype == "int8") return CacheType::kInt8;
+  return unsupported("--kv-cache-dtype {}: expected auto, bf16 or int8", dtype);
 }
 
 int thread_count(int wanted) {
