@@ -73,6 +73,8 @@ TEST(ModelWork, OfPublishedModels) {
     const auto config = config_of(name);
     ASSERT_TRUE(config) << name << ": " << config.error().message();
     EXPECT_EQ(macs_per_token(*config), macs) << name;
+    EXPECT_EQ(macs_per_step(*config, 3, 3), 3 * (macs + head_macs(*config))) << name;
+    EXPECT_LT(macs_per_step(*config, 3, 1), 3 * macs + head_macs(*config)) << name;
   }
 }
 

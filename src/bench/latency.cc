@@ -139,8 +139,7 @@ class Latency {
     const int32_t prompts = std::min(run.batch, kMaxPrefillRows / length);
     run.prefill_rows = length * prompts;
     const auto& config = model_.config();
-    const double macs = static_cast<double>(macs_per_token(config)) * run.prefill_rows +
-                        static_cast<double>(head_macs(config)) * prompts;
+    const auto macs = static_cast<double>(macs_per_step(config, run.prefill_rows, prompts));
     double spent = 0;
     while (run.prefill_tokens_per_s.size() < kMinRuns || spent < options_.seconds) {
       const double peak_macs = peak();
@@ -156,7 +155,7 @@ class Latency {
 
   Status measure_decode(Batch& batch, LatencyRun& run) {
     const auto& config = model_.config();
-    const double macs = static_cast<double>(macs_per_token(config) + head_macs(config)) * run.batch;
+    const auto macs = static_cast<double>(macs_per_step(config, run.batch, run.batch));
     const double bytes = bytes_per_step(config, model_.report(), run.batch);
     const auto cache_bytes = static_cast<double>(model_.page_bytes(kPageSize)) / kPageSize;  // of one token
     double peak_macs = 0, peak_bytes = 0, spent = 0;

@@ -1,6 +1,8 @@
 #include "cli/model_options.h"
 
 #include <charconv>
+#include <map>
+#include <string>
 
 namespace tessera::cli {
 
@@ -17,8 +19,20 @@ void add_model_options(CLI::App& command, models::LoadOptions& options) {
   command.add_option(
       "--quantization", options.quantization,
       "insist on a format (compressed-tensors) or a scheme (default: what the checkpoint says)");
+  add_load_format(command, options.load_format);
   command.add_option("--threads", options.threads, "worker threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
+}
+
+void add_load_format(CLI::App& command, models::LoadFormat& format) {
+  using models::LoadFormat;
+  static const std::map<std::string, LoadFormat> kNames = {
+      {"auto", LoadFormat::kAuto}, {"safetensors", LoadFormat::kSafetensors}, {"dummy", LoadFormat::kDummy}};
+  command
+      .add_option_function<std::string>(
+          "--load-format", [&format](const std::string& name) { format = kNames.at(name); },
+          "of the weights; dummy: none are read, random ones of the scheme that --quantization names")
+      ->check(CLI::IsMember({"auto", "safetensors", "dummy"}));
 }
 
 Result<std::vector<int32_t>> parse_token_ids(std::string_view option, std::string_view text) {

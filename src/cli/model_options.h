@@ -15,6 +15,9 @@ namespace tessera::cli {
 /// Adds them to `command`; values land in `options`, which outlives the parse.
 void add_model_options(CLI::App& command, models::LoadOptions& options);
 
+/// --load-format auto|safetensors|dummy alone.
+void add_load_format(CLI::App& command, models::LoadFormat& format);
+
 /// "1,2,3". `option` names the text in the message, as does the part that is no id.
 Result<std::vector<int32_t>> parse_token_ids(std::string_view option, std::string_view text);
 

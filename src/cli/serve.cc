@@ -18,6 +18,7 @@ namespace {
 engine::OpenOptions open_options(const ServeOptions& options) {
   engine::OpenOptions open;
   open.load = {.model_path = options.model_path,
+               .load_format = options.load_format,
                .dtype = options.dtype == "float" ? "float32" : options.dtype,
                .quantization = options.quantization,
                .threads = options.threads};

@@ -3,6 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "cli/model_options.h"
+
 namespace tessera::cli {
 namespace {
 
@@ -52,6 +54,7 @@ void add_model(CLI::App& command, ServeOptions& options) {
   command.add_option(
       "--quantization", options.quantization,
       "insist on a format (compressed-tensors, modelslim) or a scheme (default: what the checkpoint says)");
+  add_load_format(command, options.load_format);
   command.add_option("--context-length", options.context_length, "tokens per request (default: the model's)")
       ->check(CLI::PositiveNumber);
   command.add_option("--device", options.device, "cpu or auto")->capture_default_str();

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 #include "base/result.h"
+#include "models/model.h"
 
 namespace tessera::cli {
 
@@ -21,6 +22,7 @@ struct ServeOptions {
   std::string api_key;
   std::string dtype = "auto";
   std::string quantization;
+  models::LoadFormat load_format = models::LoadFormat::kAuto;
   std::string chat_template;  // a file; empty: the model's own
   std::string device = "auto";
   std::string log_level = "info";

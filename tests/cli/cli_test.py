@@ -3,6 +3,7 @@
 
 Environment: TESSERA, the binary. Run by ctest; by hand: TESSERA=build/dev/bin/tessera python3 tests/cli/cli_test.py
 """
+import json
 import os
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ MODELS = ROOT / "tests/golden/models"
 QUANTIZED = ROOT / "tests/golden/quant_models"
 GGUF = ROOT / "tests/golden/gguf/llama.gguf"
 TESSERA = os.environ.get("TESSERA", str(ROOT / "build/dev/bin/tessera"))
-COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "inspect", "version")
+COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "inspect", "bench", "version")
 SECONDS = 60  # a sanitizer build on a busy machine
 
 
@@ -110,6 +111,44 @@ class UsageTest(CliTest):
                 self.assertIn(code, (1, 2), err)
                 self.assertIn(word, err)
                 self.assertEqual(err.count("\n"), 1, err)
+
+
+class BenchTest(CliTest):
+    def test_kernels_json(self):
+        code, out, err = run("bench", "kernels", "--case", "^linear/w4a8/nz/smollm2-135m.o/m4$", "--isa", "avx2", "--threads", "1",
+                             "--seconds", "0", "--json")
+        self.assertEqual((code, err), (0, ""))
+        report = json.loads(out)
+        self.assertEqual(report["machine"]["isa"], "avx2")
+        self.assertGreater(report["machine"]["peaks"]["avx2_int8_gmacs"], 0)
+        (case,) = report["cases"]
+        self.assertEqual((case["m"], case["n"], case["k"], case["scheme"]), (4, 576, 576, "w4a8"))
+        self.assertGreater(case["fraction_of_peak"], 0)
+
+    def test_latency_of_a_model_without_weights(self):
+        code, out, err = run("bench", "latency", "--config", MODELS / "qwen3/config.json", "--load-format", "dummy", "--scheme", "w8a8",
+                             "--weight-layout", "nz", "--batch", "1,2", "--prompt", "8", "--decode", "4", "--seconds", "0", "--json")
+        self.assertEqual(code, 0, err)
+        report = json.loads(out)
+        self.assertEqual((report["scheme"], report["layout"]), ("w8a8", "nz"))
+        self.assertEqual([(run["batch"], run["prompt"], run["decode"]) for run in report["runs"]], [(1, 8, 4), (2, 8, 4)])
+        self.assertTrue(all(run["decode_tokens_per_s"] > 0 for run in report["runs"]))
+
+    def test_generate_with_dummy_weights(self):
+        folder = self.copy(MODELS / "llama")
+        for file in folder.glob("*.safetensors"):
+            file.unlink()
+        code, out, err = run("generate", "--model-path", folder, "--load-format", "dummy", "--quantization", "w8a8_int8", "--input-ids",
+                             "1,2,3", "--max-new-tokens", "4", "--ignore-eos", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)["completion_tokens"], 4)
+
+    def test_usage(self):
+        for arguments in (("bench",), ("bench", "fly"), ("bench", "latency"), ("bench", "kernels", "--isa", "mmx")):
+            with self.subTest(arguments):
+                self.assertEqual(run(*arguments)[0], 2)
+        self.assert_one_line(run("bench", "kernels", "--case", "no such case"), "no such case")
+        self.assert_one_line(run("bench", "latency", "--config", self.scratch / "absent.json"), "absent.json")
 
 
 class BrokenFilesTest(CliTest):
