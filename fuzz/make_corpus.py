@@ -140,9 +140,31 @@ def make_quantization_config():
         save("quantization_config", name, json.dumps(value).encode())
 
 
+def make_quant_model_description():
+    def module(kind, *locals_, name="m"):
+        return {f"{name}.{local}": kind for local in ("weight", "weight_scale", "weight_offset", *locals_)}
+    static = {f"m.{local}": "W8A8" for local in ("weight", "input_scale", "input_offset", "deq_scale", "quant_bias")}
+    cases = {
+        "dynamic": {"model_quant_type": "W8A8_DYNAMIC", "version": "1.0.0", "group_size": 0, **module("W8A8_DYNAMIC")},
+        "mixed": {**module("W4A4_DYNAMIC"), "m.bias": "FLOAT", "f.weight": "FLOAT"},
+        "static": {**static, "m.bias": "FLOAT"}, "mix": {k: "W8A8_MIX" for k in (*static, *module(""))},
+        "flatquant": module("W4A4_FLATQUANT_DYNAMIC", "left_trans", "right_trans", "clip_ratio"),
+        "smooth": {"s.div.mul_scale": "FLOAT", **module("W8A8_DYNAMIC", name="s.linear")},
+        "two_levels": module("W4A8_DYNAMIC", "weight_scale_second", "weight_offset_second", "scale_bias"),
+        "absent": module("W8A16", name="nowhere"), "unknown_type": module("W4A4_MXFP4"), "int_float": {"m.weight": "FLOAT"},
+        "features": {"fa_quant_type": "FAKQuant", "kv_cache_type": "C8", "metadata": {"quarot": {"max_tp_size": 4}}, **module("C8")},
+        "no_text": {"m.weight": 1}, "list": [1], "empty": {}, "disagreement": {**module("W4A16"), "m.weight": "W8A16"},
+        "deep": '{"metadata":' + "[" * 50, "duplicate": '{"m.weight":"W8A8","m.weight":"FLOAT"}',
+        "long_name": {"m." + "x" * 2000: "FLOAT"}, "many_types": {f"t.{i}": f"W{i}" for i in range(300)},
+    }
+    for name, value in cases.items():
+        save("quant_model_description", name, value if isinstance(value, str) else json.dumps(value))
+
+
 if __name__ == "__main__":
     make_safetensors()
     make_index()
     make_json()
     make_gguf()
     make_quantization_config()
+    make_quant_model_description()

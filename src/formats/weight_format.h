@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,10 @@ class WeightReader {
   /// Names of the tensors that read() would read, bias included, so that the loader can tell which are left
   /// over.
   virtual std::vector<std::string> tensor_names(std::string_view name, ModuleKind kind) const = 0;
+
+  /// [out, in] of the module as its tensors say it, for a look without a model's config. nullopt: the
+  /// weight's own shape is that, as it is unless several codes share a byte.
+  virtual std::optional<Shape> linear_shape(std::string_view /*name*/) const { return std::nullopt; }
 
   /// Checks dtype and shapes of the module's tensors against [out, in] without reading the data. All misfits
   /// in one error.

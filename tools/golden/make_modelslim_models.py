@@ -186,7 +186,7 @@ def make_v0(directory: Path) -> None:
     file = directory / "quant_model_weights.safetensors"
     tensors, description = load_file(file), json.loads((directory / "quant_model_description.json").read_text())
     file.unlink()
-    for key in ("version", "metadata", "optional", "group_size"):
+    for key in ("metadata", "optional", "group_size"):
         description.pop(key)
     for name in [n for n in description if n.endswith(".weight")]:
         base, weight = name.removesuffix(".weight"), tensors.get(name)

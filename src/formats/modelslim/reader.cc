@@ -38,6 +38,11 @@ class Reader final : public WeightReader {
     return find_module(source_, description_, name).names();
   }
 
+  std::optional<Shape> linear_shape(std::string_view name) const override {
+    const Shape shape = modelslim::linear_shape(find_module(source_, description_, name), description_);
+    return shape.rank() == 2 ? std::optional(shape) : std::nullopt;
+  }
+
   Status check(std::string_view name, int64_t out, int64_t in) const override {
     const Module module = find_module(source_, description_, name);
     if (const auto linear = scheme(name, ModuleKind::kLinear, module); !linear) return linear.error();
@@ -126,13 +131,18 @@ Result<std::unique_ptr<WeightReader>> open(const nlohmann::json& /*config*/, con
   const std::string file = path->filename().string();
   const InputFile input = TRY(open_model_file(directory, file));
   const std::string text = TRY(read_text_file(input.path(), Description::kMaxBytes));
-  Description description = TRY(Description::parse(text, file));
-  TRY_STATUS(check_description(description, source, file));
-  return std::unique_ptr<WeightReader>(std::make_unique<Reader>(source, std::move(description)));
+  return make_reader(text, file, source);
 }
 
 }  // namespace
 
 const WeightFormat kFormat{.name = "modelslim", .matches = matches, .open = open};
+
+Result<std::unique_ptr<WeightReader>> make_reader(std::string_view description, const std::string& file,
+                                                  const TensorSource& source) {
+  Description parsed = TRY(Description::parse(description, file));
+  TRY_STATUS(check_description(parsed, source, file));
+  return std::unique_ptr<WeightReader>(std::make_unique<Reader>(source, std::move(parsed)));
+}
 
 }  // namespace tessera::formats::modelslim

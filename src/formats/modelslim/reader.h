@@ -9,4 +9,8 @@ namespace tessera::formats::modelslim {
 
 extern const WeightFormat kFormat;
 
+/// The reader for the text of a description, whose file's name opens every message. `source` outlives it.
+Result<std::unique_ptr<WeightReader>> make_reader(std::string_view description, const std::string& file,
+                                                  const TensorSource& source);
+
 }  // namespace tessera::formats::modelslim

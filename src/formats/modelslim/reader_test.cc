@@ -82,6 +82,7 @@ TEST(ModelSlimReader, TwoRowsAByte) {
     auto tensors = per_channel(type);
     tensors[0] = stored<int8_t>("m.weight", DType::kI8, {1, 6}, pairs_of_rows(), type);
     expect_codes(Checkpoint(tensors), scheme);
+    EXPECT_EQ(*Checkpoint(tensors).reader->linear_shape("m"), (Shape{2, 6}));
   }
   auto tensors = per_channel("W8A8_DYNAMIC");
   tensors[0] = stored<int8_t>("m.weight", DType::kI8, {1, 6}, pairs_of_rows(), "W8A8_DYNAMIC");
@@ -92,6 +93,9 @@ TEST(ModelSlimReader, TwoColumnsAByte) {
   auto tensors = per_channel("W4A16");
   tensors[0] = stored<int8_t>("m.weight", DType::kI8, {2, 3}, pairs_of_columns(), "W4A16");
   expect_codes(Checkpoint(tensors), "w4a16");
+  // Alone, the tensors do not tell; the saver that packs columns writes its version.
+  EXPECT_EQ(*Checkpoint(tensors).reader->linear_shape("m"), (Shape{2, 3}));
+  EXPECT_EQ(*Checkpoint(tensors, {{"version", "1.0.0"}}).reader->linear_shape("m"), (Shape{2, 6}));
   tensors[0].type = tensors[1].type = tensors[2].type = "W4A4_DYNAMIC";
   EXPECT_THAT(Checkpoint(tensors).error_of_read("m", 2, 6),
               HasSubstr("weight is I8 [2, 3], expected I8 [2, 6] or two rows a byte [1, 6]"));
