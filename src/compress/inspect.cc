@@ -104,7 +104,9 @@ class Inspector {
   void visit_module(const std::string& name, const TensorInfo& info, ModuleKind kind) {
     const auto scheme = reader_->scheme(name, kind);
     if (!scheme.has_value() || kind == ModuleKind::kEmbedding) return;
-    const Linear linear{name, info.shape[0], input_columns(name, info, scheme->weight.bits), kind};
+    const Shape shape = reader_->linear_shape(name).value_or(
+        Shape{info.shape[0], input_columns(name, info, scheme->weight.bits)});
+    const Linear linear{name, shape[0], shape[1], kind};
     if (reader_->check(name, linear.out, linear.in).has_value()) count_linear(linear, *scheme);
   }
 

@@ -50,6 +50,26 @@ TEST(Inspect, FloatModel) {
   expect_sums(result);
 }
 
+TEST(Inspect, ModelSlimDirectories) {
+  const std::string directory = TESSERA_SOURCE_DIR "/tests/golden/modelslim/";
+  for (const char* name : {"qwen3-w4a4-w8a8", "qwen3-static", "qwen3-flatquant", "qwen3-moe-v0"}) {
+    SCOPED_TRACE(name);
+    const auto result = inspected(directory + name);
+    EXPECT_EQ(result.format, "modelslim");
+    EXPECT_THAT(result.refusals, IsEmpty());
+    expect_sums(result);
+  }
+  // 24 experts' gate and up, two rows a byte: the shape is the linear's.
+  const auto result = inspected(directory + "qwen3-moe-v0");
+  const auto kind =
+      std::ranges::find(result.linears, "model.layers.*.mlp.experts.*.gate_proj", &LinearKind::name);
+  ASSERT_NE(kind, result.linears.end());
+  EXPECT_EQ(kind->scheme, "w4a8");
+  EXPECT_EQ(kind->out, 40);
+  EXPECT_EQ(kind->in, 64);
+  EXPECT_EQ(result.schemes.at("w4a16").linears, 3U);
+}
+
 TEST(Inspect, MixedModelOfTheLibrary) {
   const auto result = inspected(kQuantized + "llama-rope3-w4a4-w8a8");
   EXPECT_EQ(result.format, "compressed-tensors");
