@@ -46,6 +46,8 @@ class Linear {
   /// [out] or null.
   const PackedWeights& weights() const { return *weights_; }
   Operand operand(LinearInput& input, ThreadPool& pool) const;
+  /// Whether that form depends on more than the scheme, so that other linears of this scheme seldom share it.
+  bool has_own_input() const { return transform_ != nullptr || scheme_.activation.is_static; }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.as<float>(); }
 
  private:

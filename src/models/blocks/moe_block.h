@@ -1,22 +1,17 @@
-// MoeBlock: a router sends every row to its top experts; rows of one expert are gathered and run as one small
-// batch.
+// MoeBlock: a router sends every row to its top experts; the rows of one expert run as one small batch.
+//
+// Parallel regions of a step: the router's linear, the routing and the codes of the rows (each of these on
+// the caller alone when there are few rows), then the two of ops::GroupedMlp.
 #pragma once
 
 #include <vector>
 
-#include "models/blocks/mlp_block.h"
+#include "models/blocks/workspace.h"
+#include "models/decoder_weights.h"
+#include "ops/grouped_mlp.h"
+#include "ops/moe_route.h"
 
 namespace tessera::models {
-
-/// One row's visit to one expert.
-struct Visit {
-  int64_t row;
-  float weight;
-};
-
-/// Softmax over all experts in float32, the top k (the lowest index wins ties), scaled to sum to 1 if asked.
-/// logits [rows, experts] -> visits by expert, rows ascending.
-std::vector<std::vector<Visit>> route(const MoeConfig& moe, MatrixView<const float> logits);
 
 class MoeBlock {
  public:
@@ -27,8 +22,10 @@ class MoeBlock {
 
  private:
   ops::LinearInput input_;
-  Workspace logits_, gathered_, result_;
-  MlpBlock expert_;
+  Workspace logits_;
+  ops::MoeRouter router_;
+  std::vector<ops::GatedLinears> experts_;
+  ops::GroupedMlp mlp_;
 };
 
 }  // namespace tessera::models

@@ -1,27 +1,27 @@
-#include "kernels/axpy/axpy.h"
+#include "kernels/moe_route/moe_route.h"
 
 #include "kernels/simd/vec16_scalar.h"
 // After the vocabulary it is written in.
-#include "kernels/axpy/axpy_inl.h"
+#include "kernels/moe_route/moe_route_inl.h"
 #include "kernels/variant.h"
 
 namespace tessera::kernels {
 namespace avx2 {
-void axpy(float a, const float* x, float* y, int64_t n);
+void moe_route(const MoeRouteArgs& args);
 }  // namespace avx2
 namespace avx512 {
-void axpy(float a, const float* x, float* y, int64_t n);
+void moe_route(const MoeRouteArgs& args);
 }  // namespace avx512
 namespace {
 
 struct Functions {
-  void (*run)(float, const float*, float*, int64_t);
+  void (*run)(const MoeRouteArgs&);
 };
 
 constexpr Variant<Functions> kVariants[] = {
-    {Isa::kScalar, {scalar::axpy}},
-    {Isa::kAvx2, {avx2::axpy}},
-    {Isa::kAvx512, {avx512::axpy}},
+    {Isa::kScalar, {scalar::moe_route}},
+    {Isa::kAvx2, {avx2::moe_route}},
+    {Isa::kAvx512, {avx512::moe_route}},
 };
 
 const Variant<Functions>& chosen() {
@@ -31,10 +31,10 @@ const Variant<Functions>& chosen() {
 
 }  // namespace
 
-void axpy(float a, const float* x, float* y, int64_t n) {
-  chosen().fn.run(a, x, y, n);
+void moe_route(const MoeRouteArgs& args) {
+  chosen().fn.run(args);
 }
-const char* axpy_variant() {
+const char* moe_route_variant() {
   return isa_name(chosen().isa).data();
 }
 
