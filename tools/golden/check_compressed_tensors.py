@@ -105,7 +105,8 @@ class Check:
         self.add_to_summary(describe(scheme) + "." + compressor.__name__, codes, ours)
 
     def recompute(self, name, weights, scale, codes, zero_point) -> None:
-        source = self.original.numpy(f"{name}.weight")[0].astype(np.float32)
+        tied_head = name == "lm_head" and "lm_head.weight" not in self.original.files
+        source = self.original.numpy("model.embed_tokens.weight" if tied_head else f"{name}.weight")[0].astype(np.float32)
         group = weights.group_size if weights.strategy == "group" else None
         want, want_scale, want_zero = ct_numpy.quantize(source, weights.num_bits, group, weights.symmetric, "F32", scale[1])
         if not np.array_equal(want_scale, scale[0]):
