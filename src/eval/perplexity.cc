@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/progress.h"
-#include "base/thread_pool.h"
 #include "cache/kv_cache.h"
 
 namespace tessera::eval {
@@ -24,8 +23,7 @@ class Evaluation {
         cache_(std::move(cache)),
         pages_(static_cast<size_t>(pages)),
         logits_(static_cast<size_t>(kTokensPerPass) * static_cast<size_t>(model.config().vocab)),
-        losses_(kTokensPerPass),
-        pool_(std::max(model.report().threads, 1)) {
+        losses_(kTokensPerPass) {
     std::iota(pages_.begin(), pages_.end(), 0);
   }
 
@@ -52,7 +50,7 @@ class Evaluation {
 
  private:
   void add_rows(MatrixView<float> logits, std::span<const int32_t> next) {
-    pool_.parallel_for(next.size(), [&](size_t row) {
+    model_.workers().parallel_for(next.size(), [&](size_t row) {
       const std::span values(logits.row(static_cast<int64_t>(row)), static_cast<size_t>(logits.cols));
       losses_[row] = negative_log_probability(values, next[row]);
     });
@@ -66,7 +64,6 @@ class Evaluation {
   std::vector<int32_t> pages_;
   std::vector<float> logits_;
   std::vector<double> losses_;
-  ThreadPool pool_;
   double total_ = 0;
   int64_t tokens_ = 0;
 };
