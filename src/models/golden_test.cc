@@ -66,8 +66,8 @@ TEST_P(Golden, ARowDoesNotDependOnItsNeighbours) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden,
-                         testing::Values("llama", "llama-rope3", "llama-sharded", "qwen2", "qwen3",
-                                         "qwen3-moe", "qwen3-moe-nonorm"),
+                         testing::Values("llama", "llama-rope3", "llama-sharded", "qwen2", "qwen2-window",
+                                         "qwen3", "qwen3-moe", "qwen3-moe-nonorm"),
                          [](const auto& tested) {
                            std::string name = tested.param;
                            std::ranges::replace(name, '-', '_');

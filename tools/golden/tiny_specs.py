@@ -49,6 +49,10 @@ SPECS = {
     "qwen3-moe-nonorm": COMMON | QWEN3_MOE | {
         "intermediate_size": 112, "moe_intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6,
         "num_key_value_heads": 3, "norm_topk_prob": False, "decoder_sparse_step": 1, "mlp_only_layers": []},
+    # Layers 1 and 2 see 20 positions.
+    "qwen2-window": COMMON | QWEN | shape(VOCAB_SIZE, 64, 96, 3, 4, 2, True) | {
+        "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "max_window_layers": 1, "sliding_window": 20,
+        "use_sliding_window": True},
 }
 
 
