@@ -8,9 +8,10 @@ namespace tessera::cli {
 
 void add_model_options(CLI::App& command, models::LoadOptions& options) {
   command.add_option("--model-path,--model", options.model_path, "directory of the model")->required();
-  command.add_option("--dtype", options.dtype, "of float weights and the KV cache")
+  command.add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
       ->capture_default_str();
+  add_kv_cache_dtype(command, options.kv_cache_dtype);
   command
       .add_option("--weight-layout", options.weight_layout,
                   "of integer weights: nz (tiles, fast) or nd (rows, for comparison)")
@@ -22,6 +23,15 @@ void add_model_options(CLI::App& command, models::LoadOptions& options) {
   add_load_format(command, options.load_format);
   command.add_option("--threads", options.threads, "worker threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
+}
+
+void add_kv_cache_dtype(CLI::App& command, std::string& dtype) {
+  command
+      .add_option(
+          "--kv-cache-dtype", dtype,
+          "of the KV cache: auto (as --dtype), bf16, or int8 (half the memory, a scale per token and head)")
+      ->check(CLI::IsMember({"auto", "bf16", "bfloat16", "int8"}))
+      ->capture_default_str();
 }
 
 void add_load_format(CLI::App& command, models::LoadFormat& format) {

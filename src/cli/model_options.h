@@ -15,6 +15,9 @@ namespace tessera::cli {
 /// Adds them to `command`; values land in `options`, which outlives the parse.
 void add_model_options(CLI::App& command, models::LoadOptions& options);
 
+/// --kv-cache-dtype auto|bf16|int8 alone.
+void add_kv_cache_dtype(CLI::App& command, std::string& dtype);
+
 /// --load-format auto|safetensors|dummy alone.
 void add_load_format(CLI::App& command, models::LoadFormat& format);
 

@@ -21,6 +21,7 @@ engine::OpenOptions open_options(const ServeOptions& options) {
                .load_format = options.load_format,
                .dtype = options.dtype == "float" ? "float32" : options.dtype,
                .quantization = options.quantization,
+               .kv_cache_dtype = options.kv_cache_dtype,
                .threads = options.threads};
   open.context_length = options.context_length;
   open.max_total_tokens = options.max_total_tokens;

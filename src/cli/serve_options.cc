@@ -51,6 +51,7 @@ void add_model(CLI::App& command, ServeOptions& options) {
   command.add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32", "float"}))
       ->capture_default_str();
+  add_kv_cache_dtype(command, options.kv_cache_dtype);
   command.add_option(
       "--quantization", options.quantization,
       "insist on a format (compressed-tensors, modelslim) or a scheme (default: what the checkpoint says)");
@@ -146,6 +147,7 @@ nlohmann::ordered_json describe(const ServeOptions& options) {
   return {{"host", options.host},
           {"port", options.port},
           {"dtype", options.dtype},
+          {"kv_cache_dtype", options.kv_cache_dtype},
           {"quantization", options.quantization.empty() ? nlohmann::ordered_json()
                                                         : nlohmann::ordered_json(options.quantization)},
           {"device", "cpu"},

@@ -21,6 +21,7 @@ struct ServeOptions {
   int port = 30000;  // 0: any free one
   std::string api_key;
   std::string dtype = "auto";
+  std::string kv_cache_dtype = "auto";
   std::string quantization;
   models::LoadFormat load_format = models::LoadFormat::kAuto;
   std::string chat_template;  // a file; empty: the model's own

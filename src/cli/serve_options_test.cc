@@ -54,7 +54,7 @@ TEST(ServeOptions, UsageErrors) {
   for (const char* line :
        {"", "--model m --port 70000", "--model m --port x", "--model m --tp-size 2", "--model m --dtype int3",
         "--model m --max-running-requests 0", "--model m --no-such 1", "--model m --mem-fraction-static 2",
-        "--model m --attention-backend"}) {
+        "--model m --attention-backend", "--model m --kv-cache-dtype fp8"}) {
     EXPECT_FALSE(parse(line)) << line;
   }
 }
@@ -62,6 +62,8 @@ TEST(ServeOptions, UsageErrors) {
 TEST(ServeOptions, Checks) {
   auto options = *parse("--model m --device npu");
   EXPECT_FALSE(check_serve_options(options));
+  EXPECT_EQ(options.kv_cache_dtype, "auto");
+  EXPECT_EQ(parse("--model m --kv-cache-dtype int8")->kv_cache_dtype, "int8");
   options = *parse("--model m --chunked-prefill-size 0");
   EXPECT_FALSE(check_serve_options(options));
   options = *parse("--model m --chunked-prefill-size -1 --api-key secret");
