@@ -114,8 +114,9 @@ void GroupedMlp::run_product(Lane& lane, const Task& task) {
 void GroupedMlp::run_down(Lane& lane, int64_t panel_begin, int64_t panel_end, MatrixView<float> out) const {
   const int64_t first_col = panel_begin * kernels::kPanel;
   const int64_t cols = std::min(panel_end * kernels::kPanel, out.cols) - first_col;
-  for (int64_t row = 0; row < out.rows; ++row)
-    std::memset(out.row(row) + first_col, 0, static_cast<size_t>(cols) * sizeof(float));
+  // Dense, not in `out`: its rows are often a power of two apart, and few of them fit the cache then.
+  const MatrixView<float> sums = lane.sums.rows(out.rows, cols);
+  std::fill_n(sums.data, sums.rows * sums.stride, 0.0F);
   for (const Group& group : groups_) {
     const int64_t rows = group.product.rows;
     const MatrixView<float> result = lane.result.rows(std::min(rows, kScratchRows), out.cols);
@@ -131,10 +132,12 @@ void GroupedMlp::run_down(Lane& lane, int64_t panel_begin, int64_t panel_end, Ma
                             .weights = group.weights.data() + row,
                             .count = count,
                             .cols = cols,
-                            .y = out.data + first_col,
-                            .y_stride = out.stride});
+                            .y = sums.data,
+                            .y_stride = sums.stride});
     }
   }
+  for (int64_t row = 0; row < out.rows; ++row)
+    std::memcpy(out.row(row) + first_col, sums.row(row), static_cast<size_t>(cols) * sizeof(float));
 }
 
 }  // namespace tessera::ops

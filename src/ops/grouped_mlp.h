@@ -53,7 +53,7 @@ class GroupedMlp {
     GroupedInput input;
     size_t group = SIZE_MAX;  // whose rows are in `input`
     GatedProduct product;
-    ScratchRows result;
+    ScratchRows result, sums;
     ThreadPool serial{1};
   };
 
