@@ -11,7 +11,6 @@ namespace tessera::cli {
 
 struct QuantizeArguments {
   compress::QuantizeOptions options;  // all but what the texts below say
-  std::string format = "compressed-tensors";
   std::string method = "rtn";
   std::string group_size, storage;  // empty: the scheme's default
 };

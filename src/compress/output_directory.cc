@@ -9,9 +9,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Files that make a directory a checkpoint of some format: they never travel to another, and go with the
+/// weights.
 bool is_weights_file(const fs::path& file) {
   const std::string name = file.filename().string();
-  return file.extension() == ".safetensors" || name.ends_with(".safetensors.index.json");
+  return file.extension() == ".safetensors" || name.ends_with(".safetensors.index.json") ||
+         name.starts_with("quant_model_description");
 }
 
 bool is_side_file(const fs::path& file) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "compress/output_directory.h"
+#include "compress/quantize_modelslim.h"
 #include "compress/rtn.h"
 #include "formats/hf/model_dir.h"
 #include "formats/json_limits.h"
@@ -97,9 +98,29 @@ QuantizeSummary summarize(const QuantizePlan& plan, const OutputSpecs& output, u
   return summary;
 }
 
+Result<QuantizeSummary> write_compressed_tensors(const TensorSource& source, const QuantizePlan& plan,
+                                                 const QuantizeOptions& options) {
+  TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
+  const OutputSpecs output = output_specs(plan);
+  auto writer = TRY(SafetensorsWriter::create(options.output, output.specs));
+  TRY_STATUS(write_tensors(source, plan, output, options.threads, writer));
+  TRY_STATUS(writer.commit());
+  return summarize(plan, output, writer.total_bytes());
+}
+
+Status check_format(const QuantizeOptions& options) {
+  if (options.format == "compressed-tensors") return {};
+  if (options.format != "modelslim")
+    return invalid_argument("--format={}, expected compressed-tensors or modelslim", options.format);
+  if (options.storage)
+    return invalid_argument("--storage with --format=modelslim, which has one form: expected none");
+  return {};
+}
+
 }  // namespace
 
 Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
+  TRY_STATUS(check_format(options));
   formats::ModelDir model = TRY(formats::open_model_dir(options.model_path));
   if (const auto* quantized = formats::compressed_tensors::find_config(model.config); quantized != nullptr) {
     return invalid_argument(
@@ -110,18 +131,15 @@ Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   const auto tied = model.config.find("tie_word_embeddings");
   const bool is_tied = tied != model.config.end() && *tied == true;
   const QuantizePlan plan = TRY(plan_quantization(*source, is_tied, options));
-  TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
-
-  const OutputSpecs output = output_specs(plan);
-  auto writer = TRY(SafetensorsWriter::create(options.output, output.specs));
-  TRY_STATUS(write_tensors(*source, plan, output, options.threads, writer));
-  TRY_STATUS(writer.commit());
+  const bool modelslim = options.format == "modelslim";
+  QuantizeSummary summary = TRY(modelslim ? write_modelslim(*source, plan, options)
+                                          : write_compressed_tensors(*source, plan, options));
   TRY_STATUS(copy_side_files(options.model_path, options.output));
   if (plan.untie) model.config["tie_word_embeddings"] = false;
-  model.config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
+  if (!modelslim) model.config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
   const std::string text = TRY(formats::dump_json(model.config, "config.json"));
   TRY_STATUS(write_text_file(std::filesystem::path(options.output) / "config.json", text + "\n"));
-  return summarize(plan, output, writer.total_bytes());
+  return summary;
 }
 
 }  // namespace tessera::compress

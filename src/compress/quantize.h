@@ -1,6 +1,6 @@
-// quantize_directory: a float Hugging Face directory to a compressed-tensors one, tensor by tensor: never
-// more than one source tensor and its encoding are in memory. The same input gives the same bytes. Shows
-// progress on stderr.
+// quantize_directory: a float Hugging Face directory to a compressed-tensors or ModelSlim one, tensor by
+// tensor: never more than one source tensor and its encoding are in memory. The same input gives the same
+// bytes. Shows progress on stderr.
 #pragma once
 
 #include "compress/quantize_plan.h"
@@ -12,8 +12,8 @@ struct QuantizeSummary {
   uint64_t linear_bytes = 0;  // of their tensors in the output, scales included
   uint64_t source_linear_bytes = 0;
   uint64_t total_bytes = 0;  // of all tensors in the output
-  std::string format;        // "pack-quantized", "mixed-precision", ...
-  std::vector<std::string> schemes;
+  std::string format = {};   // "pack-quantized", "mixed-precision", "modelslim", ...
+  std::vector<std::string> schemes = {};
 };
 
 /// Reads options.model_path, writes options.output (created when absent). config.json is written last: a

@@ -18,8 +18,9 @@ struct QuantizeOptions {
   std::string output;
   std::string scheme;
   GroupSizeOption group_size;
-  std::optional<Storage> storage;  // absent: each part's default
-  std::string lm_head = "none";    // or w8a8, w4a8: the output head, per channel
+  std::optional<Storage> storage;             // absent: each part's default
+  std::string format = "compressed-tensors";  // or modelslim
+  std::string lm_head = "none";               // or w8a8, w4a8: the output head, per channel
   std::vector<std::string>
       ignore;          // regexes on module names, matched from the start, as in quantization_config
   bool force = false;  // write into a directory that is not empty

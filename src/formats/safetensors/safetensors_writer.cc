@@ -9,8 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kIndexFile = "model.safetensors.index.json";
-
 Result<uint64_t> byte_size(const TensorSpec& spec) {
   return static_cast<uint64_t>(TRY(spec.shape.checked_numel())) * dtype_size(spec.dtype);
 }
@@ -47,15 +45,16 @@ std::string length_prefix(uint64_t length) {
 }  // namespace
 
 Result<SafetensorsWriter> SafetensorsWriter::create(const std::filesystem::path& directory,
-                                                    std::span<const TensorSpec> tensors,
-                                                    uint64_t shard_bytes) {
+                                                    std::span<const TensorSpec> tensors, uint64_t shard_bytes,
+                                                    std::string_view stem) {
   SafetensorsWriter writer;
   writer.directory_ = directory;
+  writer.stem_ = stem;
   const auto shards = TRY(split(tensors, shard_bytes));
   for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string file_name = shards.size() == 1
-                                      ? "model.safetensors"
-                                      : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    const std::string file_name =
+        shards.size() == 1 ? fmt::format("{}.safetensors", stem)
+                           : fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, shards.size());
     TRY_STATUS(writer.add_shard(file_name, shards[i]));
   }
   return writer;
@@ -115,8 +114,9 @@ Status SafetensorsWriter::write_index() {
   for (const auto& [name, place] : places_)
     weight_map[name] = file_names_[place.shard];
   const json index = {{"metadata", {{"total_size", total_bytes_}}}, {"weight_map", std::move(weight_map)}};
-  const std::string text = TRY(dump_json(index, kIndexFile));
-  return write_text_file(directory_ / kIndexFile, text + "\n");
+  const std::string name = stem_ + ".safetensors.index.json";
+  const std::string text = TRY(dump_json(index, name));
+  return write_text_file(directory_ / name, text + "\n");
 }
 
 Status SafetensorsWriter::remove_stale_files() const {
@@ -126,9 +126,10 @@ Status SafetensorsWriter::remove_stale_files() const {
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
     const std::string name = entry.path().filename().string();
     const bool weights =
-        name == "model.safetensors" || (name.starts_with("model-") && name.ends_with(".safetensors"));
+        name == stem_ + ".safetensors" || (name.starts_with(stem_ + "-") && name.ends_with(".safetensors"));
     const bool ours = std::ranges::find(file_names_, name) != file_names_.end();
-    if ((weights && !ours) || (name == kIndexFile && !sharded)) stale.push_back(entry.path());
+    if ((weights && !ours) || (name == stem_ + ".safetensors.index.json" && !sharded))
+      stale.push_back(entry.path());
   }
   for (const auto& path : stale) {
     if (!error) std::filesystem::remove(path, error);

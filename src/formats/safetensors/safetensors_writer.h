@@ -29,10 +29,11 @@ class SafetensorsWriter {
   static constexpr uint64_t kDefaultShardBytes = 4'000'000'000;
 
   /// Creates the files with their headers. `directory` exists. A tensor above `shard_bytes` gets a shard of
-  /// its own.
+  /// its own. Files are named after `stem`, which is "model" everywhere but in ModelSlim's directories.
   static Result<SafetensorsWriter> create(const std::filesystem::path& directory,
                                           std::span<const TensorSpec> tensors,
-                                          uint64_t shard_bytes = kDefaultShardBytes);
+                                          uint64_t shard_bytes = kDefaultShardBytes,
+                                          std::string_view stem = "model");
 
   /// The whole data of one declared tensor, once.
   Status write(std::string_view name, std::span<const std::byte> data);
@@ -59,6 +60,7 @@ class SafetensorsWriter {
   Status remove_stale_files() const;
 
   std::filesystem::path directory_;
+  std::string stem_;
   std::vector<std::string> file_names_;
   std::vector<OutputFile> files_;
   std::unordered_map<std::string, Place> places_;

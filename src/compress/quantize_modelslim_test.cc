@@ -1,0 +1,102 @@
+// `quantize --format modelslim`: what is written is read back as written, runs, and says what it is.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "compress/inspect.h"
+#include "compress/quantize_test_support.h"
+#include "formats/json_limits.h"
+#include "formats/modelslim/writer.h"
+#include "formats/weight_format.h"
+#include "quant/integer_codes.h"
+
+namespace tessera::compress {
+namespace {
+
+using testing::HasSubstr;
+
+QuantizeOptions modelslim_options(const std::string& model, const formats::TestDirectory& output,
+                                  const std::string& scheme) {
+  auto options = options_for(model, output, scheme);
+  options.format = "modelslim";
+  return options;
+}
+
+TEST(QuantizeModelSlim, MixturesAreReadAsWritten) {
+  const formats::TestDirectory output;
+  const auto summary = quantize_directory(modelslim_options("qwen3-moe", output, "w4a4-w8a8"));
+  ASSERT_TRUE(summary.has_value()) << summary.error().message();
+  EXPECT_EQ(summary->format, "modelslim");
+  EXPECT_EQ(summary->schemes, (std::vector<std::string>{"W4A4_DYNAMIC", "W8A8_DYNAMIC"}));
+  const auto description = *formats::parse_json(
+      *read_text_file(output.path() + "/quant_model_description.json", 1 << 20), "description");
+  EXPECT_EQ(description["model.layers.0.mlp.down_proj.weight_scale"], "W8A8_DYNAMIC");
+  EXPECT_EQ(description["model.layers.3.mlp.experts.7.up_proj.weight"], "W4A4_DYNAMIC");
+  EXPECT_EQ(description["model.layers.3.mlp.gate.weight"], "FLOAT");
+  EXPECT_EQ(description["lm_head.weight"], "FLOAT");
+  const auto inspection = inspect_directory(output.path());
+  ASSERT_TRUE(inspection.has_value()) << inspection.error().message();
+  EXPECT_EQ(inspection->format, "modelslim");
+  EXPECT_TRUE(inspection->refusals.empty()) << inspection->refusals.front();
+  EXPECT_EQ(inspection->schemes.at("w4a4").linears + inspection->schemes.at("w8a8").linears,
+            summary->linears);
+  auto model = load(output.path());
+  ASSERT_TRUE(model.has_value()) << model.error().message();
+  EXPECT_TRUE(std::ranges::all_of(logits_of(**model), [](float logit) { return std::isfinite(logit); }));
+}
+
+TEST(QuantizeModelSlim, CodesAreThoseOfTheRule) {
+  const formats::TestDirectory output;
+  ASSERT_EQ(error_of(modelslim_options("qwen3", output, "w8a8")), "");
+  const auto written = *formats::open_safetensors_dir(output.path());
+  const auto original = *formats::open_safetensors_dir(tiny_model("qwen3"));
+  const auto reader = *formats::open_weight_reader(nlohmann::json::object(), output.path(), *written);
+  const std::string name = "model.layers.1.mlp.up_proj";
+  const auto data = reader->read(name, 128, 96);
+  ASSERT_TRUE(data.has_value()) << data.error().message();
+  const Tensor weight = *original->read(name + ".weight");
+  std::vector<float> row(96);
+  std::vector<int8_t> codes(96);
+  for (size_t n = 0; n < 128; ++n) {
+    float scale = 0;
+    quant::widen(weight.dtype(), weight.data() + n * 96 * 2, row);
+    ASSERT_TRUE(formats::modelslim::encode_row(row, 8, scale, codes));
+    EXPECT_EQ(data->scales[n], scale);
+    ASSERT_TRUE(std::ranges::equal(codes, data->values.as<int8_t>().subspan(n * 96, 96))) << "row " << n;
+  }
+}
+
+TEST(QuantizeModelSlim, WhatIsNotWrittenIsRefusedBeforehand) {
+  const formats::TestDirectory output;
+  EXPECT_THAT(error_of(modelslim_options("qwen3", output, "w4a16")),
+              HasSubstr("not written as ModelSlim, expected w8a8 or w4a4 per channel"));
+  auto grouped = modelslim_options("qwen3", output, "w4a4");
+  grouped.group_size = 32;
+  EXPECT_THAT(error_of(grouped), HasSubstr("scheme w4a4-g32: not written as ModelSlim"));
+  auto stored = modelslim_options("qwen3", output, "w4a4");
+  stored.storage = Storage::kPacked;
+  EXPECT_THAT(error_of(stored), HasSubstr("--storage"));
+  auto unknown = modelslim_options("qwen3", output, "w4a4");
+  unknown.format = "gguf";
+  EXPECT_THAT(error_of(unknown), HasSubstr("--format=gguf, expected compressed-tensors or modelslim"));
+  EXPECT_TRUE(output.files().empty());
+}
+
+TEST(QuantizeModelSlim, FormatsDoNotMixInOneDirectory) {
+  const formats::TestDirectory output;
+  ASSERT_EQ(error_of(modelslim_options("qwen3", output, "w4a4")), "");
+  auto again = options_for("qwen3", output, "w8a8");
+  again.force = true;
+  ASSERT_EQ(error_of(again), "");
+  EXPECT_EQ(inspect_directory(output.path())->format, "compressed-tensors");
+  auto back = modelslim_options("qwen3", output, "w4a4");
+  back.force = true;
+  ASSERT_EQ(error_of(back), "");
+  EXPECT_EQ(inspect_directory(output.path())->format, "modelslim");
+  EXPECT_TRUE(load(output.path()).has_value());
+}
+
+}  // namespace
+}  // namespace tessera::compress
