@@ -224,6 +224,7 @@ Result<LatencyReport> measure_latency(const LatencyOptions& options,
                                                        .head = options.head,
                                                        .dtype = options.dtype,
                                                        .weight_layout = options.layout,
+                                                       .kv_cache_dtype = options.kv_cache_dtype,
                                                        .threads = options.threads}));
   const auto& loaded = model->report();
   const auto* loop = bounding_loop(scheme.linears, active_isa());

@@ -20,6 +20,7 @@ struct LatencyOptions {
   std::string scheme = "w4a8";  // models::DummyOptions
   std::string head = "none";
   std::string layout = "nz";
+  std::string kv_cache_dtype = "auto";
   std::string dtype = "auto";
   std::vector<int32_t> batches{1, 4, 16, 64};
   std::vector<int32_t> prompts{512, 2048};

@@ -14,6 +14,7 @@ namespace {
 constexpr int64_t kHidden = 2048, kIntermediate = 768;
 constexpr int32_t kExperts = 128, kChosen = 8;
 constexpr int64_t kRows[] = {1, 16, 512};
+constexpr std::string_view kSelectedScheme = "w4a8";
 // As many different inputs take turns, so that each visits experts of its own.
 constexpr int64_t kInputs = 16;
 
@@ -131,6 +132,7 @@ std::vector<KernelCase> moe_cases() {
         one.m = rows;
         one.n = kIntermediate;
         one.k = kHidden;
+        one.selected = layout.layout == ops::WeightLayout::kNz && scheme == kSelectedScheme;
         one.make = [=](ThreadPool& pool) -> Result<std::unique_ptr<KernelRun>> {
           const std::string key = fmt::format("{}/{}", scheme, layout.name);
           if (shared->key != key) {

@@ -39,8 +39,11 @@ void add_latency(CLI::App& command, BenchArguments& arguments) {
       ->add_option("--weight-layout", options.layout, "tiles as kernels walk them, or rows as in checkpoints")
       ->check(CLI::IsMember({"nz", "nd"}))
       ->capture_default_str();
-  latency->add_option("--dtype", options.dtype, "of float weights and the KV cache")
+  latency->add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
+      ->capture_default_str();
+  latency->add_option("--kv-cache-dtype", options.kv_cache_dtype, "of the KV cache; auto: as --dtype")
+      ->check(CLI::IsMember({"auto", "bf16", "int8"}))
       ->capture_default_str();
   latency->add_option("--batch", options.batches, "sequences, such as 1,4,16,64")
       ->delimiter(',')
