@@ -201,6 +201,29 @@ TEST(Linear, OneInputServesDifferentSchemes) {
   }
 }
 
+TEST(Linear, AnyNumberOfThreadsAndRowsGivesTheSameBits) {
+  ThreadPool one(1);
+  const auto x = random_values(30 * 128, 3);
+  for (const Case& scheme : kIntegerCases) {
+    auto linear = Linear::pack(integer_data(300, 128, scheme, true), {}, one);
+    ASSERT_TRUE(linear.has_value());
+    std::vector<float> expected(30 * 300), got(30 * 300);
+    LinearInput input;
+    for (int64_t row = 0; row < 30; ++row) {
+      input.reset({x.data() + row * 128, 1, 128});
+      const std::array<LinearCall, 1> call{{{&*linear, {expected.data() + row * 300, 1, 300}}}};
+      run_linears(input, call, one);
+    }
+    for (const int threads : {1, 2, 5}) {
+      ThreadPool pool(threads);
+      input.reset({x.data(), 30, 128});
+      const std::array<LinearCall, 1> call{{{&*linear, {got.data(), 30, 300}}}};
+      run_linears(input, call, pool);
+      EXPECT_EQ(got, expected) << linear->scheme().name() << ", " << threads << " threads";
+    }
+  }
+}
+
 TEST(Linear, WeightOnlySchemesRunDequantized) {
   ThreadPool pool(2);
   const auto data = integer_data(20, 96, {4, 16, 32}, true);

@@ -299,6 +299,34 @@ TEST(GemmS8, RangesAndAccumulation) {
   }
 }
 
+TEST(GemmS8, NothingNeedsAlignment) {
+  Random random(12);
+  for (const Bits bits : kBits) {
+    for (const int64_t group : {0, 64}) {
+      Problem p(random, {7, 40, 192, group}, bits, Weights::kAsymmetric);
+      for (const S8Layout layout : {S8Layout::kTiles, S8Layout::kRows}) {
+        p.layout = layout;
+        p.pack();
+        std::vector<uint8_t> tiles(1, 0), zeros(1, 0);
+        tiles.insert(tiles.end(), p.tiles.begin(), p.tiles.end());
+        zeros.insert(zeros.end(), p.packed_zeros.begin(), p.packed_zeros.end());
+        std::vector<float> scales(1, 0), y(static_cast<size_t>(p.shape.m * p.shape.n + 1));
+        scales.insert(scales.end(), p.packed_scales.begin(), p.packed_scales.end());
+        GemmS8Args args = p.args(y.data() + 1, p.shape.n);
+        args.w.tiles = tiles.data() + 1;
+        args.w.zeros = zeros.data() + 1;
+        args.w.scales = scales.data() + 1;
+        gemm_s8(args);
+        for (int64_t row = 0; row < p.shape.m; ++row) {
+          for (int64_t column = 0; column < p.shape.n; ++column)
+            ASSERT_EQ(y[static_cast<size_t>(1 + row * p.shape.n + column)], p.expected(row, column, false))
+                << p.name();
+        }
+      }
+    }
+  }
+}
+
 TEST(GemmS8, ANanScaleStaysInItsRow) {
   Random random(8);
   Problem p(random, {13, 20, 64}, {8, 8});
@@ -327,6 +355,32 @@ TEST(PackS8, CodesComeBackAndPaddingIsZero) {
         }
       }
     }
+  }
+}
+
+/// docs/decisions/0006: tdpbsud by its definition, over a panel as it lies in memory.
+TEST(PackS8, SixteenTilesAreOneTileOfAmx) {
+  Random random(13);
+  const Problem p(random, {16, 16, 192}, {8, 8});
+  int32_t c[16][16] = {};
+  for (int64_t k = 0; k < p.shape.k; k += 64) {
+    const uint8_t* b = p.tiles.data() + k / 64 * 1024;
+    for (int64_t m = 0; m < 16; ++m) {
+      const int8_t* a = p.x.data() + m * p.stride() + k;
+      for (int64_t i = 0; i < 16; ++i) {
+        for (int64_t n = 0; n < 16; ++n) {
+          for (int64_t j = 0; j < 4; ++j)
+            c[m][n] += a[4 * i + j] * b[i * 64 + 4 * n + j];
+        }
+      }
+    }
+  }
+  for (int64_t m = 0; m < 16; ++m) {
+    int32_t codes = 0;
+    for (int64_t k = 0; k < p.shape.k; ++k)
+      codes += p.x[static_cast<size_t>(m * p.stride() + k)];
+    for (int64_t n = 0; n < 16; ++n)
+      EXPECT_EQ(c[m][n] - code_bias(8) * codes, p.sum(m, n, 0)) << m << ' ' << n;
   }
 }
 
