@@ -31,8 +31,7 @@ models::ModelConfig config_of(const Shape& shape, int32_t layers) {
   return config;
 }
 
-/// One layer's attention over a bf16 cache; each run takes the next of so many layers that the last-level
-/// cache holds half of them at most.
+/// One layer's attention over a bf16 cache; each run takes the next layer of kCopiesOfCache times the cache.
 class AttentionRun final : public KernelRun {
  public:
   static Result<std::unique_ptr<KernelRun>> make(const Shape& shape, const Situation& situation,
@@ -45,7 +44,7 @@ class AttentionRun final : public KernelRun {
                                     .head_dim = static_cast<int32_t>(shape.numbers.at(2)),
                                     .type = kernels::CacheType::kBf16};
     const auto layer_bytes = static_cast<int64_t>(cache_shape.page_bytes()) * cache_shape.pages;
-    cache_shape.layers = static_cast<int32_t>(2 * cache_sizes().l3_bytes / layer_bytes + 1);
+    cache_shape.layers = static_cast<int32_t>(kCopiesOfCache * cache_sizes().l3_bytes / layer_bytes + 1);
     auto cache = TRY(cache::KvCache::allocate(cache_shape));
     return std::unique_ptr<KernelRun>(
         new AttentionRun(config_of(shape, cache_shape.layers), situation, std::move(cache), pool));

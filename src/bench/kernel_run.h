@@ -15,6 +15,11 @@
 
 namespace tessera::bench {
 
+/// Weights and caches take turns with copies of themselves, so many times the last-level cache together that
+/// it holds none of them when its turn comes: between two uses of a layer a model reads all others. Twice
+/// would not do: caches keep part of what is read in a circle.
+inline constexpr int64_t kCopiesOfCache = 4;
+
 class KernelRun {
  public:
   virtual ~KernelRun() = default;

@@ -198,7 +198,7 @@ nlohmann::ordered_json to_json(const KernelReport& report) {
 std::string head_text(const KernelReport& report) {
   return fmt::format(
       "{}oneDNN: {}\n"
-      "Weights come from memory: copies that exceed the last-level cache twice take turns.\n"
+      "Weights come from memory: copies that exceed the last-level cache {} times take turns.\n"
       "{:58} {:>9} {:>7} {:>9} {:>6}  {:10} {:>8}  {}\n",
       to_text(report.machine),
       report.onednn.empty() ? "its matmul, activations quantized beforehand" : report.onednn, "case",

@@ -49,7 +49,7 @@ class Copies {
     TRY_STATUS(reader.check("linear", n, k));
     TRY_STATUS(ops::Linear::check(parsed.linears, k));
     auto copies = std::make_shared<Copies>();
-    const int64_t wanted = 2 * cache_sizes().l3_bytes;
+    const int64_t wanted = kCopiesOfCache * cache_sizes().l3_bytes;
     for (int64_t bytes = 0; copies->linears_.empty() || bytes < wanted;) {
       auto data = TRY(reader.read("linear", n, k));
       copies->linears_.push_back(TRY(ops::Linear::pack(std::move(data), {.layout = layout}, pool)));
@@ -143,7 +143,7 @@ void add_cases(const Shape& shape, const Scheme& scheme, const Layout& layout,
                    std::ranges::find(kSelectedRows, m) != kSelectedRows.end();
     one.make = [=](ThreadPool& pool) { return make_run(*shared, weights, m, pool); };
     one.make_onednn = [=, type = scheme.yardstick](OneDnn& library) {
-      return library.matmul(type, m, n, k, 2 * cache_sizes().l3_bytes);
+      return library.matmul(type, m, n, k, kCopiesOfCache * cache_sizes().l3_bytes);
     };
   }
 }
