@@ -27,7 +27,7 @@ Vec field(const Words& words, int shift, int mask) {
 }  // namespace tessera::kernels
 
 // After the fields.
-#include "kernels/gemm_unpack/float_walk_inl.h"
+#include "kernels/gemm_unpack/float_math_inl.h"
 
 namespace tessera::kernels {
 namespace avx2 {

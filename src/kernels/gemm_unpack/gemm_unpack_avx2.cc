@@ -1,4 +1,4 @@
-// gemm_unpack for AVX2: see float_walk_inl.h.
+// gemm_unpack for AVX2: see float_math_inl.h.
 #include "kernels/simd/vec16_avx2.h"
 
 namespace tessera::kernels::avx2 {
@@ -20,4 +20,4 @@ inline Vec field(const Words& words, int shift, int mask) {
 }  // namespace
 }  // namespace tessera::kernels::avx2
 
-#include "kernels/gemm_unpack/float_walk_inl.h"
+#include "kernels/gemm_unpack/float_math_inl.h"

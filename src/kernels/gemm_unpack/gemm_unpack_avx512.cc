@@ -1,4 +1,4 @@
-// gemm_unpack for AVX-512 without bf16 products: see float_walk_inl.h.
+// gemm_unpack for AVX-512 without bf16 products: see float_math_inl.h.
 #include "kernels/simd/vec16_avx512.h"
 
 namespace tessera::kernels::avx512 {
@@ -18,4 +18,4 @@ inline Vec field(const Words& words, int shift, int mask) {
 }  // namespace
 }  // namespace tessera::kernels::avx512
 
-#include "kernels/gemm_unpack/float_walk_inl.h"
+#include "kernels/gemm_unpack/float_math_inl.h"
