@@ -160,6 +160,34 @@ QUANTIZATION = {
 }
 
 
+_DESCRIPTION = "quant_model_description.json"
+_LINEAR = "model.layers.1.mlp.up_proj"
+
+
+def _description(change):
+    return edit_json(_DESCRIPTION, change)
+
+
+MODELSLIM = {
+    "absent": remove(_DESCRIPTION),
+    "empty": replace(_DESCRIPTION, b""),
+    "truncated": truncate(_DESCRIPTION, 0.5),
+    "no object": replace(_DESCRIPTION, b"[]"),
+    "deep": replace(_DESCRIPTION, b'{"metadata":' + b"[" * 100000),
+    "duplicate key": replace(_DESCRIPTION, b'{"a.weight":"FLOAT","a.weight":"W8A8"}'),
+    "type is a number": _description(lambda d: d.update({_LINEAR + ".weight": 4})),
+    "unknown type": _description(lambda d: d.update({_LINEAR + ".weight": "W3A3"})),
+    "another type": _description(lambda d: d.update({_LINEAR + ".weight": "W8A8"})),
+    "types disagree": _description(lambda d: d.update({_LINEAR + ".weight_scale": "W8A8_DYNAMIC"})),
+    "float of integers": _description(lambda d: d.update({_LINEAR + ".weight": "FLOAT"})),
+    "not described": _description(lambda d: d.pop(_LINEAR + ".weight")),
+    "tensor that does not exist": _description(lambda d: d.update({"model.layers.7.mlp.up_proj.weight": "W8A8_DYNAMIC"})),
+    "quantized cache": _description(lambda d: d.update({_LINEAR + ".weight_scale": "C8"})),
+    "quantized attention": _description(lambda d: d.update(fa_quant_type="FAKQuant")),
+    "online rotation": _description(lambda d: d.update(metadata={"quarot": {"max_tp_size": 4}})),
+}
+
+
 def gguf_cases(data):
     """{name: bytes} of broken copies of a good GGUF file."""
     cases = {

@@ -16,6 +16,7 @@ import broken_files
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = ROOT / "tests/golden/models"
 QUANTIZED = ROOT / "tests/golden/quant_models"
+MODELSLIM = ROOT / "tests/golden/modelslim"
 GGUF = ROOT / "tests/golden/gguf/llama.gguf"
 TESSERA = os.environ.get("TESSERA", str(ROOT / "build/dev/bin/tessera"))
 COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "inspect", "bench", "version")
@@ -169,6 +170,9 @@ class BrokenFilesTest(CliTest):
     def test_quantization_config(self):
         self.check_broken(QUANTIZED / "qwen3-w8a8", broken_files.QUANTIZATION)
 
+    def test_quant_model_description(self):
+        self.check_broken(MODELSLIM / "qwen3-w4a4-w8a8", broken_files.MODELSLIM)
+
     def test_gguf(self):
         code, _, err = run("import", GGUF, "--output", self.scratch / "good")
         self.assertEqual(code, 0, err)
@@ -208,6 +212,30 @@ class WorkTest(CliTest):
         code, out, err = run("generate", "--model-path", MODELS / "qwen3", "--prompt", "hello", "--max-new-tokens", "3", "--json")
         self.assertEqual(code, 0, err)
         self.assertIn('"output_ids"', out)
+
+    def test_modelslim_directories(self):
+        folders = sorted(MODELSLIM.iterdir())
+        self.assertGreaterEqual(len(folders), 4)
+        for folder in folders:
+            with self.subTest(folder.name):
+                code, out, err = run("inspect", folder, "--json")
+                self.assertEqual(code, 0, err)
+                inspection = json.loads(out)
+                self.assertEqual((inspection["format"], inspection["refusals"]), ("modelslim", []))
+                code, out, err = run("generate", "--model-path", folder, "--prompt", "The harbour", "--max-new-tokens", "3", "--json")
+                self.assertEqual(code, 0, err)
+                self.assertEqual(json.loads(out)["completion_tokens"], 3)
+
+    def test_quantize_to_modelslim(self):
+        quantized = self.scratch / "quantized"
+        code, _, err = run("quantize", "--model-path", MODELS / "qwen3", "--output", quantized, "--scheme", "w4a4-w8a8",
+                           "--format", "modelslim")
+        self.assertEqual(code, 0, err)
+        names = {path.name for path in quantized.iterdir()}
+        self.assertLessEqual({"quant_model_description.json", "quant_model_weights.safetensors", "config.json"}, names)
+        code, out, err = run("generate", "--model-path", quantized, "--quantization", "modelslim", "--prompt", "hello",
+                             "--max-new-tokens", "3", "--json")
+        self.assertEqual(code, 0, err)
 
     def test_existing_output_is_refused_without_force(self):
         out = self.scratch / "out"
