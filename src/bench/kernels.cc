@@ -201,8 +201,8 @@ std::string head_text(const KernelReport& report) {
       "Weights come from memory: copies that exceed the last-level cache {} times take turns.\n"
       "{:58} {:>9} {:>7} {:>9} {:>6}  {:10} {:>8}  {}\n",
       to_text(report.machine),
-      report.onednn.empty() ? "its matmul, activations quantized beforehand" : report.onednn, "case",
-      "GMAC/s", "GB/s", "of bound", "+-", "bound", "x oneDNN", "kernel");
+      report.onednn.empty() ? "its matmul, activations quantized beforehand" : report.onednn, kCopiesOfCache,
+      "case", "GMAC/s", "GB/s", "of bound", "+-", "bound", "x oneDNN", "kernel");
 }
 
 std::string line_text(const KernelResult& result) {

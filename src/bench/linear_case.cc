@@ -33,8 +33,7 @@ constexpr Layout kLayouts[] = {{"nz", ops::WeightLayout::kNz}, {"nd", ops::Weigh
 constexpr std::array<int64_t, 7> kRows{1, 4, 16, 64, 128, 512, 2048};
 constexpr std::array<int64_t, 3> kSelectedRows{1, 16, 512};
 
-/// Weights as a model has them: each run takes the next of so many copies that the last-level cache holds
-/// half of them at most, since between two uses of a linear a model reads all its others.
+/// Weights as a model has them: each run takes the next of kCopiesOfCache times the cache.
 class Copies {
  public:
   static Result<std::shared_ptr<Copies>> make(const std::string& scheme, ops::WeightLayout layout, int64_t n,
