@@ -349,6 +349,11 @@ TEST(ModelSlimDirectory, WeightFilesByEveryName) {
   };
   rename("quant_model_weights.safetensors", "quant_model_weight_w8a8_dynamic.safetensors");
   EXPECT_EQ(opens(), "");
+  rename("quant_model_description.json", "elsewhere.json");
+  EXPECT_THAT(
+      opens(),
+      HasSubstr("has quant_model_weight_w8a8_dynamic.safetensors but no quant_model_description.json"));
+  rename("elsewhere.json", "quant_model_description.json");
   // The float model may lie beside: it is not what the description speaks of.
   checkpoint.directory.write("model.safetensors", "no safetensors at all");
   EXPECT_EQ(opens(), "");

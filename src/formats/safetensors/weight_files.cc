@@ -53,6 +53,10 @@ Result<WeightFiles> find_weight_files(const fs::path& directory) {
   if (fs::exists(directory / kSingleFile, error)) return WeightFiles{.file = std::string(kSingleFile)};
   if (fs::exists(directory / kIndexFile, error))
     return WeightFiles{.file = std::string(kIndexFile), .is_index = true};
+  if (!quantized.described && !quantized.singles.empty()) {
+    return not_found("{}: has {} but no quant_model_description.json, expected both", directory.string(),
+                     quantized.singles.front());
+  }
   return not_found("{}: has neither {} nor {}{}", directory.string(), kSingleFile, kIndexFile,
                    quantized.described ? " nor quant_model_weight*.safetensors" : "");
 }
