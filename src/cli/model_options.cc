@@ -19,7 +19,8 @@ void add_model_options(CLI::App& command, models::LoadOptions& options) {
       ->capture_default_str();
   command.add_option(
       "--quantization", options.quantization,
-      "insist on a format (compressed-tensors) or a scheme (default: what the checkpoint says)");
+      "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, insist "
+      "on it of a quantized one; or insist on a format such as compressed-tensors");
   add_load_format(command, options.load_format);
   command.add_option("--threads", options.threads, "worker threads (default: all cores)")
       ->check(CLI::Range(1, 1024));

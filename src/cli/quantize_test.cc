@@ -29,11 +29,13 @@ TEST(QuantizeCommand, ParsesItsOptions) {
   const auto all = parse(
       "--model-path m -o o --scheme w4a4 --method rtn --format compressed-tensors --group-size 64 --storage "
       "int --threads 2 "
-      "--ignore .*down_proj$ --ignore .*o_proj$ --force");
+      "--lm-head w8a8 --ignore .*down_proj$ --ignore .*o_proj$ --force");
   EXPECT_THAT(all.options.ignore, testing::ElementsAre(".*down_proj$", ".*o_proj$"));
   EXPECT_EQ(all.group_size, "64");
   EXPECT_EQ(all.storage, "int");
   EXPECT_TRUE(all.options.force);
+  EXPECT_EQ(all.options.lm_head, "w8a8");
+  EXPECT_EQ(defaults.options.lm_head, "none");
   EXPECT_THROW(parse("--model-path m --output o"), CLI::RequiredError);
   EXPECT_THROW(parse("--model-path m --output o --scheme w8a8 --method gptq"), CLI::ValidationError);
   EXPECT_THROW(parse("--model-path m --output o --scheme w8a8 --format gguf"), CLI::ValidationError);

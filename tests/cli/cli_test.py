@@ -237,6 +237,37 @@ class WorkTest(CliTest):
                              "--max-new-tokens", "3", "--json")
         self.assertEqual(code, 0, err)
 
+    def generated(self, *arguments):
+        code, out, err = run("generate", "--input-ids", "5,6,7", "--max-new-tokens", "8", "--json", *arguments)
+        self.assertEqual(code, 0, err)
+        return json.loads(out)["output_ids"]
+
+    def test_quantized_head_of_a_tied_model(self):
+        out = self.scratch / "out"
+        code, _, err = run("quantize", "--model-path", MODELS / "qwen3", "--output", out, "--scheme", "w4a8", "--lm-head", "w8a8")
+        self.assertEqual(code, 0, err)
+        self.assertFalse(json.loads((out / "config.json").read_text())["tie_word_embeddings"])
+        code, text, err = run("inspect", out, "--json")
+        self.assertEqual(code, 0, err)
+        inspection = json.loads(text)
+        self.assertEqual(inspection["schemes"]["w8a8"]["linears"], 1)
+        self.assertEqual(inspection["refusals"], [])
+        self.assertEqual(len(self.generated("--model-path", out)), 8)
+
+    def test_quantization_at_load_is_what_quantize_writes(self):
+        out = self.scratch / "out"
+        model = MODELS / "qwen3"
+        self.assertEqual(run("quantize", "--model-path", model, "--output", out, "--scheme", "w4a8")[0], 0)
+        written = self.generated("--model-path", out, "--quantization", "compressed-tensors")
+        self.assertEqual(written, self.generated("--model-path", model, "--quantization", "w4a8_int8"))
+        self.assertEqual(written, self.generated("--model-path", out, "--quantization", "w4a8_int8"))
+
+    def test_quantization_insists(self):
+        model = QUANTIZED / "qwen3-w8a8"
+        for wanted, word in (("w4a4_int4", "is w8a8"), ("none", "compressed-tensors"), ("w5a5", "w8a8_int8")):
+            with self.subTest(wanted):
+                self.assert_one_line(run("generate", "--model-path", model, "--prompt", "x", "--quantization", wanted), wanted, word)
+
     def test_existing_output_is_refused_without_force(self):
         out = self.scratch / "out"
         out.mkdir()
