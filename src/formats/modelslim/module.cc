@@ -129,6 +129,7 @@ void kronecker_misfits(const Module& module, int64_t in, Misfits& misfits) {
   if (!module.facts->kronecker) {
     misfits.absent(module.left, "left_trans");
     misfits.absent(module.right, "right_trans");
+    misfits.absent(module.clip_ratio, "clip_ratio");
     return;
   }
   const int64_t rows = module.left != nullptr && module.left->shape.rank() == 2 ? module.left->shape[0] : 0;

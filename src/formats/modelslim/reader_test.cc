@@ -236,6 +236,9 @@ TEST(ModelSlimReader, KroneckerPairsThatLie) {
   tensors.erase(tensors.begin() + 3);
   EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6),
             "m: left_trans is missing from W4A4_FLATQUANT_DYNAMIC");
+  tensors = per_channel("W8A8_DYNAMIC");
+  tensors.push_back(stored<float>("m.clip_ratio", DType::kF32, {1}, {.5F}, "W8A8_DYNAMIC"));
+  EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6), "m: clip_ratio does not belong to W8A8_DYNAMIC");
   tensors = flat_quant();
   tensors[3] = stored<float>("m.left_trans", DType::kF32, {2, 2}, {1, NAN, 3, 4}, tensors[3].type);
   EXPECT_THAT(Checkpoint(tensors).error_of_read("m", 2, 6), HasSubstr("m.left_trans: element 1 is nan"));
