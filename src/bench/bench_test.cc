@@ -45,9 +45,11 @@ TEST(BoundingLoop, IsOfTheInstructionSet) {
   const quant::LinearScheme bf16;
   const quant::LinearScheme w4a4{.weight = {.bits = 4}, .activation = {.bits = 4}};
   const quant::LinearScheme w8a8{.weight = {.bits = 8}, .activation = {.bits = 8}};
+  const quant::LinearScheme w4a8{.weight = {.bits = 4}, .activation = {.bits = 8}};
   const quant::LinearScheme w4a16{.weight = {.bits = 4}, .activation = {}};
   EXPECT_EQ(bounding_loop(bf16, Isa::kScalar), nullptr);
   EXPECT_STREQ(bounding_loop(w4a4, Isa::kAvx2)->name, "avx2_int4");
+  EXPECT_STREQ(bounding_loop(w4a8, Isa::kAvx2)->name, "avx2_int4");
   EXPECT_STREQ(bounding_loop(w8a8, Isa::kAvx2)->name, "avx2_int8");
   EXPECT_STREQ(bounding_loop(w8a8, Isa::kAvx512)->name, "vpdpbusd");
   EXPECT_STREQ(bounding_loop(w4a16, Isa::kAvx512)->name, "fma");

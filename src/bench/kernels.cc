@@ -16,7 +16,7 @@
 namespace tessera::bench {
 namespace {
 
-constexpr int kMachineRepeats = 7;
+constexpr int kMachineRepeats = 5;
 constexpr double kRoundSeconds = 0.004;  // of the kernel in a round: a timer's error is far below
 constexpr size_t kMinRounds = 5;
 constexpr int kMaxRepeats = 100'000;

@@ -25,7 +25,7 @@ constexpr size_t kMinRuns = 3;
 constexpr int32_t kMinSteps = 16;
 constexpr int32_t kStepsPerPeak = 8;  // decode steps between two measurements of the peaks
 constexpr uint64_t kMaxConfigBytes = uint64_t{16} << 20;
-constexpr int kMachineRepeats = 7;
+constexpr int kMachineRepeats = 5;
 // A third of the memory stays for what the measurement itself and its neighbours need.
 constexpr double kMemoryShare = 0.66;
 

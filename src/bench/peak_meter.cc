@@ -110,8 +110,8 @@ const kernels::PeakLoop* bounding_loop(const quant::LinearScheme& scheme, Isa is
   if (isa == Isa::kScalar) return nullptr;
   if (scheme.weight.bits < 16 && scheme.activation.bits < 16) {
     if (isa >= Isa::kAvx512) return find_loop("vpdpbusd");
-    const bool sums_in_16_bits = scheme.weight.bits == 4 && scheme.activation.bits == 4;
-    return find_loop(sums_in_16_bits ? "avx2_int4" : "avx2_int8");
+    // Products of 4-bit weights can be summed in 16 bits, with 8-bit activations a few of them.
+    return find_loop(scheme.weight.bits == 4 ? "avx2_int4" : "avx2_int8");
   }
   if (scheme.weight.bits == 32 || isa < Isa::kAvx512Bf16) {
     return find_loop(isa >= Isa::kAvx512 ? "fma" : "fma_avx2");
