@@ -1,7 +1,8 @@
 // The walk of attention over queries, splits and blocks of positions, for whichever vec16_*.h was included
 // before. The two matrix products and the exponential belong to the Block type (float_block_inl.h,
 // pair_block_avx512bf16.h):
-//   kRows                                        queries that one pass over the values serves
+//   kRows                                        queries that one pass over the values serves at most
+//   rows_at_once(left)                           and those of the next pass when `left` are left
 //   kUnit                                        tops and scores are multiplied by this before exp
 //   Vec decay(fall)                              exp of a difference of tops, <= 0
 //   load_query(i, from, head_dim)                query i of the tile, rounded as the cache's type asks
@@ -143,8 +144,8 @@ void attend_block(const AttentionArgs& args, const TileShape& tile, int64_t base
   soften(args, tile, base, rows, s);
   const bool whole = visible(args, tile.row + rows.begin).end >= base + kAttentionBlock &&
                      visible(args, tile.row + rows.end - 1).begin <= base;
-  for (int64_t i = first; i < last; i += Block::kRows) {
-    const int64_t count = smaller(Block::kRows, last - i);
+  for (int64_t i = first, count; i < last; i += count) {
+    count = Block::rows_at_once(last - i);
     if (whole) {
       s.block.weigh(i, count, 0, kAttentionBlock, s.decay, s.out);
     } else {

@@ -27,6 +27,8 @@ class FloatBlock {
   static constexpr int64_t kRows = kVecRegisters >= 32 ? 6 : 2;
   static constexpr float kUnit = 1;
 
+  static int64_t rows_at_once(int64_t left) { return smaller(kRows, left); }
+
   static Vec decay(Vec fall) { return exp_nonpositive(fall); }
 
   void load_query(int64_t i, const float* from, int64_t head_dim) {

@@ -58,6 +58,11 @@ class PairBlock {
   static constexpr int64_t kRows = 6;
   static constexpr float kUnit = 1.44269504088896341F;  // log2(e)
 
+  /// 8 as 4 + 4 and not as 6 + 2, in which each sum would wait for the one before.
+  static int64_t rows_at_once(int64_t left) {
+    return left > kRows && left < 2 * kRows ? (left + 1) / 2 : smaller(kRows, left);
+  }
+
   static Vec decay(Vec fall) { return exp_nonpositive(mul(fall, set1(0.693147180559945309F))); }
 
   void load_query(int64_t i, const float* from, int64_t head_dim) {
@@ -89,8 +94,9 @@ class PairBlock {
   }
 
   void scores(int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; i += kRows) {
-      switch (smaller(kRows, last - i)) {
+    for (int64_t i = first, rows; i < last; i += rows) {
+      rows = rows_at_once(last - i);
+      switch (rows) {
         case 1:
           score_rows<1>(i);
           break;
