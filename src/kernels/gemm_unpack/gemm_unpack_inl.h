@@ -28,7 +28,7 @@ inline constexpr int kStreamBlocks = R * P * 4 <= kSums   ? 4
 
 /// How far ahead of the loads memory is fetched, in its order: two panels that are read side by side are
 /// fetched one after the other, while the two before them are used, unless that is more than the L2 cache
-/// should hold.
+/// should hold. When several blocks of rows pass over the panels, each of them fetches its share.
 inline constexpr int64_t kAheadBytes = 8192;
 inline constexpr int64_t kMostAheadBytes = 256 << 10;
 
@@ -58,7 +58,8 @@ struct Stream {
   const uint8_t* tiles;  // of the first panel
   int64_t panel_bytes;
   int64_t block;      // columns of a block
-  const char* ahead;  // what is fetched next
+  const char* ahead;  // what is fetched next, so much further with every tile
+  int64_t ahead_step;
 };
 
 /// Adjacent blocks of columns from k on, whose tiles alternate: `count` of each, `step` bytes apart.
@@ -96,7 +97,8 @@ inline __attribute__((always_inline)) void stream_blocks(Stream& s, const Blocks
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
         raw[p] = Math::load_raw(from + b * 64 + p * s.panel_bytes);
-        __builtin_prefetch(ahead + (b * P + p) * 64);
+        __builtin_prefetch(ahead);
+        ahead += s.ahead_step;
       }
 #pragma GCC unroll 8
       for (int unit = 0; unit < Unpack::kUnits; ++unit) {
@@ -117,7 +119,6 @@ inline __attribute__((always_inline)) void stream_blocks(Stream& s, const Blocks
     }
     from += blocks.step;
     x.first += codes_tile_k(kBits);
-    ahead += B * P * 64;
   }
   s.ahead = ahead;
 #pragma GCC unroll 4
@@ -198,16 +199,15 @@ void walk_panels(const Call& call, int64_t row, int64_t rows, int64_t panel, int
   while (panel < panel_end) {
     const int64_t panels = panel + most_panels <= panel_end ? most_panels : 1;
     const uint8_t* tiles = w.tiles + panel * bytes;
-    const int64_t distance = panels > 1 && panels * bytes <= kMostAheadBytes ? panels * bytes : kAheadBytes;
-    Stream s{&call,
-             row,
-             panel,
-             tiles,
-             bytes,
-             sum_block(w.group_size),
-             reinterpret_cast<const char*>(tiles) + distance};
+    const bool next = panels * bytes <= kMostAheadBytes && (panels > 1 || blocks > 1);
+    const char* ahead = reinterpret_cast<const char*>(tiles) + (next ? panels * bytes : kAheadBytes);
+    Stream s{&call, row,
+             panel, tiles,
+             bytes, sum_block(w.group_size),
+             ahead, blocks > 1 && next ? 64 / blocks + 1 : 64};
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t count = small + (b < larger ? 1 : 0);
+      if (next) s.ahead = ahead + b * (panels * bytes / blocks);
       panels == 1 ? stream_rows<Math, kTileRows, 1>(s, count)
                   : stream_rows<Math, kTileRows, kTilePanels>(s, count);
       s.row += count;
