@@ -2,9 +2,8 @@
 #pragma once
 
 #include "base/thread_pool.h"
-#include "models/blocks/workspace.h"
 #include "models/decoder_weights.h"
-#include "ops/linear_input.h"
+#include "ops/gated_mlp.h"
 
 namespace tessera::models {
 
@@ -14,8 +13,7 @@ class MlpBlock {
   void forward(const MlpWeights& weights, MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool);
 
  private:
-  ops::LinearInput input_, product_input_;
-  Workspace gate_, up_;
+  ops::GatedMlp mlp_;
 };
 
 }  // namespace tessera::models
