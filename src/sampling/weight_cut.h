@@ -32,8 +32,9 @@ class WeightCut {
   };
   // Neighbours go to different tables: additions to one bucket would wait for each other.
   static constexpr size_t kTables = 4, kBuckets = 1024;
-  void fill(std::span<const float> weights, int shift);
+  void fill(int shift);
   Bucket bucket(size_t index) const;
+  void narrow(int shift, size_t border);
 
   std::array<std::array<Bucket, kBuckets>, kTables> tables_;
   size_t used_tables_ = 1;
