@@ -14,8 +14,8 @@ namespace {
 /// `square` [n, n] -> packed weights W with x W^T = x square.
 Result<AlignedBuffer> pack_right_factor(const std::vector<float>& square, int64_t n) {
   const int64_t panel_floats = kernels::packed_f32_panel_floats(n);
-  auto packed =
-      TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::panels(n) * panel_floats) * sizeof(float)));
+  auto packed = TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::panels(n) * panel_floats) *
+                                                    sizeof(float)));
   std::vector<float> transposed(square.size());
   for (int64_t i = 0; i < n; ++i) {
     for (int64_t k = 0; k < n; ++k)
@@ -50,7 +50,20 @@ void transpose(const float* x, int64_t rows, int64_t columns, float* y) {
   }
 }
 
+Status check_order(const quant::ColumnOrder& order, int64_t in) {
+  std::vector<bool> seen(static_cast<size_t>(in));
+  bool fits = std::cmp_equal(order.from.size(), in);
+  for (size_t k = 0; fits && k < order.from.size(); ++k) {
+    const int32_t column = order.from[k];
+    fits = column >= 0 && column < in && !seen[static_cast<size_t>(column)];
+    if (fits) seen[static_cast<size_t>(column)] = true;
+  }
+  if (fits) return {};
+  return invalid_argument("an order of {} columns, expected each of {} once", order.from.size(), in);
+}
+
 Status check_step(const quant::TransformStep& step, int64_t in) {
+  if (const auto* order = std::get_if<quant::ColumnOrder>(&step)) return check_order(*order, in);
   if (const auto* factors = std::get_if<quant::ColumnFactors>(&step)) {
     if (std::cmp_equal(factors->factors.size(), in)) return {};
     return invalid_argument("{} factors of the input, expected {}", factors->factors.size(), in);
@@ -90,6 +103,8 @@ int64_t InputTransform::bytes() const {
   for (const quant::TransformStep& step : steps_) {
     if (const auto* factors = std::get_if<quant::ColumnFactors>(&step))
       bytes += factors->factors.size() * sizeof(float);
+    if (const auto* order = std::get_if<quant::ColumnOrder>(&step))
+      bytes += order->from.size() * sizeof(int32_t);
   }
   // The steps keep a pair's numbers beside the packed ones, to be compared by.
   for (const PackedPair& pair : pairs_)
@@ -115,11 +130,16 @@ void InputTransform::apply_row(const float* x, float* y, float* scratch, int64_t
       for (int64_t k = 0; k < in; ++k)
         y[k] = from[k] * factors->factors[static_cast<size_t>(k)];
     } else {
-      if (from == y) {  // the product reads and writes
+      if (from == y) {  // what follows reads and writes
         std::memcpy(scratch + in, y, static_cast<size_t>(in) * sizeof(float));
         from = scratch + in;
       }
-      multiply(pairs_[pair++], from, y, scratch);
+      if (const auto* order = std::get_if<quant::ColumnOrder>(&step)) {
+        for (int64_t k = 0; k < in; ++k)
+          y[k] = from[order->from[static_cast<size_t>(k)]];
+      } else {
+        multiply(pairs_[pair++], from, y, scratch);
+      }
     }
     from = y;
   }
@@ -128,7 +148,8 @@ void InputTransform::apply_row(const float* x, float* y, float* scratch, int64_t
 void InputTransform::apply(MatrixView<const float> x, MatrixView<float> y, ThreadPool& pool) const {
   CHECK(x.rows == y.rows && x.cols == y.cols, "[{}, {}] into [{}, {}]", x.rows, x.cols, y.rows, y.cols);
   parallel_rows(pool, x.rows, x.cols, [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch(pairs_.empty() ? 0 : 2 * static_cast<size_t>(x.cols));
+    const bool simple = pairs_.empty() && steps_.size() == 1;
+    std::vector<float> scratch(simple ? 0 : 2 * static_cast<size_t>(x.cols));
     for (int64_t row = begin; row < end; ++row)
       apply_row(x.row(row), y.row(row), scratch.data(), x.cols);
   });

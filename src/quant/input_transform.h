@@ -23,7 +23,13 @@ struct KroneckerPair {
   bool operator==(const KroneckerPair&) const = default;
 };
 
-using TransformStep = std::variant<ColumnFactors, KroneckerPair>;
+/// x becomes x[from[0]], x[from[1]], ...: weights whose columns were put into another order.
+struct ColumnOrder {
+  std::vector<int32_t> from;  // [in], each column once
+  bool operator==(const ColumnOrder&) const = default;
+};
+
+using TransformStep = std::variant<ColumnFactors, KroneckerPair, ColumnOrder>;
 
 /// Steps in the order in which they are applied; none = the input as it is.
 using InputTransform = std::vector<TransformStep>;
