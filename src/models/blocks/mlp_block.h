@@ -2,8 +2,9 @@
 #pragma once
 
 #include "base/thread_pool.h"
+#include "models/blocks/workspace.h"
 #include "models/decoder_weights.h"
-#include "ops/gated_mlp.h"
+#include "ops/linear_input.h"
 
 namespace tessera::models {
 
@@ -13,7 +14,8 @@ class MlpBlock {
   void forward(const MlpWeights& weights, MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool);
 
  private:
-  ops::GatedMlp mlp_;
+  ops::LinearInput input_, product_input_;
+  Workspace gate_, up_;
 };
 
 }  // namespace tessera::models
