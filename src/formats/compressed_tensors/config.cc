@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -44,6 +45,31 @@ std::string inferred_strategy(const std::optional<int>& group_size) {
   return *group_size == -1 ? "channel" : "group";
 }
 
+/// [rows, columns], or "128x128" in old files. 0, 0 when absent.
+Status parse_block(const Fields& fields, QuantArgs& args) {
+  const json* value = fields.find("block_structure");
+  if (value == nullptr) return {};
+  const auto fits = [](int64_t size) { return size >= 1 && size <= 65536; };
+  if (value->is_array() && value->size() == 2 && value->at(0).is_number_integer() &&
+      value->at(1).is_number_integer() && fits(value->at(0)) && fits(value->at(1))) {
+    args.block_rows = value->at(0);
+    args.block_columns = value->at(1);
+    return {};
+  }
+  if (value->is_string()) {
+    const auto text = value->get<std::string>();
+    const char* end = text.data() + text.size();
+    const auto rows = std::from_chars(text.data(), end, args.block_rows);
+    if (rows.ec == std::errc() && rows.ptr != end && *rows.ptr == 'x') {
+      const auto columns = std::from_chars(rows.ptr + 1, end, args.block_columns);
+      if (columns.ec == std::errc() && columns.ptr == end && fits(args.block_rows) &&
+          fits(args.block_columns))
+        return {};
+    }
+  }
+  return fields.wrong("block_structure", "[rows, columns] of 1 to 65536");
+}
+
 Status check_args(const Fields& fields, const QuantArgs& args) {
   if (args.type != "int" && args.type != "float") return fields.wrong("type", "\"int\" or \"float\"");
   if (args.num_bits < 1 || args.num_bits > 32) return fields.wrong("num_bits", "1 to 32");
@@ -56,6 +82,8 @@ Status check_args(const Fields& fields, const QuantArgs& args) {
   if (grouped && size <= 0)
     return fields.wrong("group_size", "a positive number with strategy " + args.strategy);
   if (!grouped && size > 0) return fields.wrong("group_size", "null with strategy " + args.strategy);
+  if (args.strategy == "block" && args.block_rows == 0)
+    return fields.wrong("block_structure", "[rows, columns] with strategy block");
   if (args.strategy == "token" && args.dynamic != "true")
     return fields.wrong("dynamic", "true with strategy token");
   return {};
@@ -74,6 +102,7 @@ Result<QuantArgs> parse_args(const json& object, const std::string& where) {
   args.strategy = TRY(fields.text("strategy", inferred_strategy(args.group_size)));
   args.dynamic = TRY(parse_dynamic(fields));
   args.actorder = TRY(parse_actorder(fields));
+  TRY_STATUS(parse_block(fields, args));
   TRY_STATUS(check_args(fields, args));
   return args;
 }
@@ -113,7 +142,8 @@ Result<Group> parse_group(const std::string& name, const json& value, const std:
   auto group = preset(name);
   if (!group)
     return invalid_argument(
-        "{}: a list of targets needs a preset's name, expected W8A8, INT8, W4A4, W4A8, W4A16 or W8A16",
+        "{}: a list of targets needs a preset's name, expected W8A8, W4A16, W4A16_ASYM, FP8, NVFP4, MXFP4 or "
+        "another of the library's",
         where);
   group->name = name;
   group->targets = TRY(Fields::text_list(value, where));
@@ -130,7 +160,14 @@ json args_to_json(const std::optional<QuantArgs>& args) {
                  {"group_size", args->group_size ? json(*args->group_size) : json(nullptr)}};
   object["dynamic"] = args->dynamic == "local" ? json("local") : json(args->dynamic == "true");
   if (!args->actorder.empty()) object["actorder"] = args->actorder;
+  if (args->block_rows != 0) object["block_structure"] = {args->block_rows, args->block_columns};
   return object;
+}
+
+/// Old files of models that are not sparse say so: {"format": "dense"}.
+bool is_dense(const json& sparsity) {
+  const auto format = sparsity.find("format");
+  return format != sparsity.end() && *format == "dense";
 }
 
 /// A non-empty object (sparsity_config, transform_config) or a non-null scheme.
@@ -159,8 +196,9 @@ Result<QuantizationConfig> parse_config(const json& object) {
   config.format = TRY(fields.text("format", "fakequant"));
   config.version = TRY(fields.text("version", ""));
   if (fields.find("ignore") != nullptr) config.ignore = TRY(fields.texts("ignore"));
-  config.has_kv_cache_scheme = TRY(is_present(fields, "kv_cache_scheme"));
-  config.has_sparsity = TRY(is_present(fields, "sparsity_config"));
+  config.kv_cache_scheme = TRY(parse_optional_args(fields, "kv_cache_scheme"));
+  config.has_sparsity =
+      TRY(is_present(fields, "sparsity_config")) && !is_dense(*fields.find("sparsity_config"));
   config.has_transforms = TRY(is_present(fields, "transform_config"));
   const json* groups = fields.find("config_groups");
   if (groups == nullptr || !groups->is_object()) return fields.wrong("config_groups", "an object of groups");

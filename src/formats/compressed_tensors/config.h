@@ -20,10 +20,11 @@ struct QuantArgs {
   int num_bits = 8;
   std::string type = "int";  // "int" | "float"
   bool symmetric = true;
-  std::string strategy = {};           // never empty: inferred from group_size when the file leaves it out
-  std::optional<int> group_size = {};  // > 0 with strategy group or tensor_group; -1 = channel
-  std::string dynamic = "false";       // "false" | "true" | "local"
-  std::string actorder = {};           // "" | "group" | "weight"
+  std::string strategy = {};              // never empty: inferred from group_size when the file leaves it out
+  std::optional<int> group_size = {};     // > 0 with strategy group or tensor_group; -1 = channel
+  std::string dynamic = "false";          // "false" | "true" | "local"
+  std::string actorder = {};              // "" | "group" | "weight"
+  int block_rows = 0, block_columns = 0;  // block_structure; > 0 with strategy block
   bool operator==(const QuantArgs&) const = default;
 };
 
@@ -40,7 +41,16 @@ struct QuantizationConfig {
   std::string version;
   std::vector<Group> groups;  // in the file's order of names
   std::vector<std::string> ignore;
-  bool has_kv_cache_scheme = false, has_sparsity = false, has_transforms = false;
+  std::optional<QuantArgs> kv_cache_scheme = {};
+  bool has_sparsity = false, has_transforms = false;
+};
+
+/// How the codes of a weight lie in the file. One scale (and zero point) belongs to a block of rows x
+/// columns; 0 = all of them: tensor {0, 0}, channel {1, 0}, group {1, size}, block {rows, columns}.
+struct WeightCoding {
+  int bits = 8;  // 1 to 8
+  bool symmetric = true;
+  int block_rows = 1, block_columns = 0;
 };
 
 /// config.json's "quantization_config" (or its old name "compression_config"), nullptr when it has neither.
@@ -55,10 +65,18 @@ nlohmann::json to_json(const QuantizationConfig& config);
 /// What the file asks for that we cannot run, one phrase each; empty when all of it is supported.
 std::vector<std::string> unsupported_features(const QuantizationConfig& config);
 
-/// The scheme of the group's linears. CHECKs that the group is supported and has weights.
+/// What it asks for that we do in another way than it says, one sentence each, for the log.
+std::vector<std::string> remarks(const QuantizationConfig& config);
+
+/// The scheme of the group's linears: codes of 1 to 4 bits are kept in 4, those of 5 to 8 in 8; FP8 and FP4
+/// weights are bf16. CHECKs that the group is supported and has weights.
 quant::LinearScheme scheme_of(const Group& group);
 
-/// Presets by the library's name: "W8A8", "INT8", "W4A4", "W4A8", "W4A16", "W8A16". nullopt for others.
+/// CHECKs that the group has weights.
+WeightCoding coding_of(const Group& group);
+
+/// Presets by the library's name, in any case: "W8A8", "W4A16_ASYM", "FP8_BLOCK", "NVFP4" ... nullopt for
+/// others.
 std::optional<Group> preset(std::string_view name);
 
 }  // namespace tessera::formats::compressed_tensors

@@ -52,9 +52,15 @@ TEST(CompressedTensorsConfig, ReadsWhatTheLibraryWrites) {
 }
 
 TEST(CompressedTensorsConfig, PresetsByName) {
-  const std::pair<const char*, const char*> expected[] = {{"W8A8", "w8a8"},        {"INT8", "w8a8"},
-                                                          {"W4A4", "w4a4-g128"},   {"W4A8", "w4a8-g128"},
-                                                          {"W4A16", "w4a16-g128"}, {"W8A16", "w8a16-g128"}};
+  const std::pair<const char*, const char*> expected[] = {
+      {"W8A8", "w8a8"},         {"INT8", "w8a8"},
+      {"W4A4", "w4a4-g128"},    {"W4A8", "w4a8-g128"},
+      {"W4A16", "w4a16-g128"},  {"W8A16", "w8a16-g128"},
+      {"w3a16", "w4a16-g128"},  {"W6A8", "w8a8-g128"},
+      {"FP8", "bf16"},          {"FP8_DYNAMIC", "bf16"},
+      {"FP8_BLOCK", "bf16"},    {"NVFP4", "bf16"},
+      {"MXFP4A16", "bf16"},     {"MXFP8", "bf16"},
+      {"W4AFP8", "w4a16-g128"}, {"W4A16_ASYM", "w4a16-g128-asym"}};
   for (const auto& [preset, name] : expected) {
     const auto config =
         parse_config({{"config_groups", {{preset, {"Linear"}}}}, {"format", "pack-quantized"}});
@@ -64,6 +70,8 @@ TEST(CompressedTensorsConfig, PresetsByName) {
     EXPECT_EQ(config->groups[0].targets, std::vector<std::string>{"Linear"});
   }
   EXPECT_THAT(error_of({{"config_groups", {{"W9A9", {"Linear"}}}}}), HasSubstr("W9A9"));
+  EXPECT_FALSE(preset("W8A4").has_value());
+  EXPECT_FALSE(preset("W1A16").has_value());
 }
 
 TEST(CompressedTensorsConfig, Int4ActivationsUseAllCodes) {
@@ -124,29 +132,27 @@ TEST(CompressedTensorsConfig, EverythingUnsupportedIsNamedAtOnce) {
   config["kv_cache_scheme"] = {{"num_bits", 8}};
   config["transform_config"] = {{"config_groups", json::object()}};
   config["sparsity_config"] = {{"format", "sparse-24-bitmask"}};
-  config["config_groups"]["group_0"]["weights"]["symmetric"] = false;
-  config["config_groups"]["group_0"]["input_activations"]["type"] = "float";
-  config["config_groups"]["group_0"]["format"] = "float-quantized";
+  config["config_groups"]["group_0"]["weights"]["num_bits"] = 12;
+  config["config_groups"]["group_0"]["input_activations"]["num_bits"] = 6;
+  config["config_groups"]["group_0"]["format"] = "marlin-24";
   const auto problems = unsupported_features(*parse_config(config));
-  EXPECT_THAT(problems,
-              testing::UnorderedElementsAre("kv_cache_scheme", "transform_config", "sparsity_config",
-                                            "group_0: format \"float-quantized\"",
-                                            "group_0.weights: asymmetric (zero points)",
-                                            "group_0.input_activations: 8-bit float"));
+  EXPECT_THAT(problems, testing::UnorderedElementsAre("kv_cache_scheme of 8-bit int", "transform_config",
+                                                      "sparsity_config", "group_0: format \"marlin-24\"",
+                                                      "group_0.weights: 12-bit int",
+                                                      "group_0.input_activations: 6-bit int"));
 }
 
 TEST(CompressedTensorsConfig, UnsupportedArgumentsAreNamed) {
   const std::pair<json, const char*> cases[] = {
-      {with("/config_groups/group_0/weights/num_bits", 3), "3-bit int"},
-      {with("/config_groups/group_0/weights/strategy", "tensor"), "strategy \"tensor\""},
-      {with("/config_groups/group_0/weights/strategy", "block"), "strategy \"block\""},
-      {with("/config_groups/group_0/weights/actorder", true), "actorder"},
+      {with("/config_groups/group_0/weights/num_bits", 9), "9-bit int"},
+      {with("/config_groups/group_0/weights/strategy", "attn_head"), "strategy \"attn_head\""},
       {with("/config_groups/group_0/weights/dynamic", true), "dynamic weights"},
+      {with("/config_groups/group_0/weights/type", "float"), "inputs quantized to integers of float weights"},
       {with("/config_groups/group_0/input_activations/symmetric", false), "input_activations: asymmetric"},
-      {with("/config_groups/group_0/input_activations/strategy", "tensor"), "strategy \"tensor\""},
+      {with("/config_groups/group_0/input_activations/strategy", "tensor"), "dynamic strategy \"tensor\""},
       {with("/config_groups/group_0/output_activations", kW8A8["config_groups"]["group_0"]["weights"]),
        "output_activations"},
-      {with("/config_groups/group_0/weights", nullptr), "quantized inputs of float weights"}};
+      {with("/config_groups/group_0/weights", nullptr), "inputs quantized to integers of float weights"}};
   for (const auto& [config, message] : cases) {
     const auto parsed = parse_config(config);
     ASSERT_TRUE(parsed.has_value()) << parsed.error().message();
@@ -154,6 +160,51 @@ TEST(CompressedTensorsConfig, UnsupportedArgumentsAreNamed) {
     ASSERT_EQ(problems.size(), 1U) << message;
     EXPECT_THAT(problems[0], HasSubstr(message));
   }
+}
+
+TEST(CompressedTensorsConfig, WhatRunsInAnotherWayIsSaid) {
+  json config = with("/config_groups/group_0/input_activations/type", "float");
+  EXPECT_THAT(
+      remarks(*parse_config(config)),
+      testing::ElementsAre("group_0: 8-bit float inputs are not quantized, the weights stay 8-bit integers"));
+  config["config_groups"]["group_0"]["weights"]["type"] = "float";
+  config["kv_cache_scheme"] = {{"num_bits", 8}, {"type", "float"}};
+  EXPECT_THAT(unsupported_features(*parse_config(config)), IsEmpty());
+  EXPECT_THAT(
+      remarks(*parse_config(config)),
+      testing::ElementsAre("kv_cache_scheme (8-bit float) is not applied: the KV cache stays bf16",
+                           "group_0: 8-bit float weights are dequantized and run as bf16, its inputs are "
+                           "not quantized"));
+  EXPECT_THAT(remarks(*parse_config(kW8A8)), IsEmpty());
+}
+
+TEST(CompressedTensorsConfig, BlocksInBothForms) {
+  for (const json& form : {json({16, 128}), json("16x128")}) {
+    json config = with("/config_groups/group_0/weights/strategy", "block");
+    config["config_groups"]["group_0"]["weights"]["block_structure"] = form;
+    const auto parsed = parse_config(config);
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message();
+    const WeightCoding coding = coding_of(parsed->groups[0]);
+    EXPECT_EQ(coding.block_rows, 16);
+    EXPECT_EQ(coding.block_columns, 128);
+  }
+  for (const json& form : {json(nullptr), json("16x"), json("x128"), json("16x128x"), json({0, 128}),
+                           json({16}), json("99999999999x1"), json({1.5, 2})}) {
+    json config = with("/config_groups/group_0/weights/strategy", "block");
+    config["config_groups"]["group_0"]["weights"]["block_structure"] = form;
+    EXPECT_THAT(error_of(config), HasSubstr("block_structure=")) << form;
+  }
+}
+
+TEST(CompressedTensorsConfig, ActivationsPerGroupAndStatic) {
+  json config = with("/config_groups/group_0/input_activations/strategy", "group");
+  config["config_groups"]["group_0"]["input_activations"]["group_size"] = 64;
+  EXPECT_EQ(scheme_of(parse_config(config)->groups[0]).name(), "w8a8-xg64");
+  config = with("/config_groups/group_0/input_activations/strategy", "tensor");
+  config["config_groups"]["group_0"]["input_activations"]["dynamic"] = false;
+  config["config_groups"]["group_0"]["input_activations"]["symmetric"] = false;
+  EXPECT_THAT(unsupported_features(*parse_config(config)), IsEmpty());
+  EXPECT_EQ(scheme_of(parse_config(config)->groups[0]).name(), "w8a8-static");
 }
 
 TEST(CompressedTensorsConfig, WrittenConfigReadsBackTheSame) {

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "formats/compressed_tensors/config.h"
+#include "formats/compressed_tensors/decode.h"
 #include "formats/compressed_tensors/module.h"
 #include "formats/compressed_tensors/targets.h"
 #include "formats/float_weights.h"
-#include "quant/bit_packing.h"
-#include "quant/integer_codes.h"
 
 namespace tessera::formats::compressed_tensors {
 namespace {
@@ -30,7 +30,15 @@ class Reader final : public WeightReader {
   }
 
   std::vector<std::string> tensor_names(std::string_view name, ModuleKind /*kind*/) const override {
-    return find_module(source_, name).names();
+    auto names = find_module(source_, name).names();
+    std::ranges::move(cache_scales(name), std::back_inserter(names));
+    return names;
+  }
+
+  std::optional<Shape> linear_shape(std::string_view name) const override {
+    const Module module = find_module(source_, name);
+    if (!module.fours() || module.weight->shape.rank() != 2) return std::nullopt;
+    return Shape{module.weight->shape[0], 2 * module.weight->shape[1]};
   }
 
   Status check(std::string_view name, int64_t out, int64_t in) const override {
@@ -44,28 +52,33 @@ class Reader final : public WeightReader {
     LinearData data;
     data.scheme = TRY(scheme(name, ModuleKind::kLinear, module));
     TRY_STATUS(check(name, module, data.scheme, out, in));
-    if (!module.quantized()) return read_float_linear(source_, name, out, in);
+    if (module.stored == Stored::kFloat) return read_float_linear(source_, name, out, in);
     data.out = out;
     data.in = in;
     TRY_STATUS(check_shape_tensor(module, out, in));
-    TRY_STATUS(check_zero_points(module));
-    data.scales = TRY(read_scales(*module.scale));
-    data.values = TRY(module.stored == Stored::kPacked ? read_packed(*module.weight, data)
-                                                       : read_codes(*module.weight, data));
+    const Stock stock{source_, module, in_numbers(coding(name, module), out, in), out, in};
+    if (module.small_floats()) {
+      data.values = TRY(decode_floats(stock));
+    } else {
+      TRY_STATUS(decode_integers(stock, data));
+    }
+    if (data.scheme.activation.is_static)
+      data.input = TRY(read_static_input(source_, module, data.scheme.activation.bits));
     data.bias = TRY(read_bias(source_, name));
     return data;
   }
 
  private:
+  /// The group that says how the module's weights are quantized; nullptr = none.
+  const Group* group_of(std::string_view name, ModuleKind kind) const;
+  /// As the group has it where that speaks of the kind of weights that are there, else as the tensors do.
+  WeightCoding coding(std::string_view name, const Module& module) const;
   Result<LinearScheme> scheme(std::string_view name, ModuleKind kind, const Module& module) const;
   static Result<LinearScheme> scheme_from_tensors(std::string_view name, const Module& module);
   Status check(std::string_view name, const Module& module, const LinearScheme& scheme, int64_t out,
                int64_t in) const;
   Status check_shape_tensor(const Module& module, int64_t out, int64_t in) const;
-  Status check_zero_points(const Module& module) const;
-  Result<std::vector<float>> read_scales(const TensorInfo& info) const;
-  Result<Tensor> read_codes(const TensorInfo& info, const LinearData& data) const;
-  Result<Tensor> read_packed(const TensorInfo& info, const LinearData& data) const;
+  std::vector<std::string> cache_scales(std::string_view name) const;
   void warn_disagreement(std::string_view name, std::string_view config_says,
                          std::string_view tensors_say) const;
 
@@ -82,49 +95,85 @@ void Reader::warn_disagreement(std::string_view name, std::string_view config_sa
            config_says, tensors_say);
 }
 
+/// The scales of the KV cache belong to key and value projections, so that they count as known: read by
+/// nobody, as the remark on kv_cache_scheme says.
+std::vector<std::string> Reader::cache_scales(std::string_view name) const {
+  std::vector<std::string> names;
+  if (!config_.kv_cache_scheme) return names;
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return names;
+  const std::string_view attention = name.substr(0, dot), last = name.substr(dot + 1);
+  if (last.size() != 6 || !last.ends_with("_proj")) return names;
+  const char letter = last[0];  // q, k or v
+  for (const char* what : {"scale", "zero_point"}) {
+    for (std::string tensor :
+         {fmt::format("{}.{}_{}", attention, letter, what), fmt::format("{}.{}_{}", name, letter, what),
+          fmt::format("{}.output_{}", name, what)}) {
+      if (source_.find(tensor) != nullptr) names.push_back(std::move(tensor));
+    }
+  }
+  return names;
+}
+
+const Group* Reader::group_of(std::string_view name, ModuleKind kind) const {
+  const auto index = matcher_.group_of(name, kind);
+  const Group* group = index ? &config_.groups[*index] : nullptr;
+  return group != nullptr && group->weights && group->format != "dense" ? group : nullptr;
+}
+
+WeightCoding Reader::coding(std::string_view name, const Module& module) const {
+  const Group* group = group_of(name, ModuleKind::kLinear);
+  if (group == nullptr || (group->weights->type == "int") != module.integers())
+    return coding_from_tensors(module);
+  WeightCoding coding = coding_of(*group);
+  if (module.small_floats()) coding.bits = module.fours() ? 4 : 8;
+  return coding;
+}
+
 Result<LinearScheme> Reader::scheme_from_tensors(std::string_view name, const Module& module) {
   if (module.stored == Stored::kPacked) {
-    return unsupported("{}: weight_packed, but no config group matches it, so its bits are unknown", name);
+    return unsupported(
+        "{}: weight_packed, but no config group of integers matches it, so its bits are unknown", name);
   }
   LinearScheme scheme;
-  scheme.weight.bits = 8;
-  const bool has_groups =
-      module.scale != nullptr && module.scale->shape.rank() == 2 && module.weight->shape.rank() == 2;
-  const int64_t groups = has_groups ? module.scale->shape[1] : 1;
-  if (groups > 1) scheme.weight.group_size = static_cast<int>(module.weight->shape[1] / groups);
+  if (module.small_floats()) return scheme;
+  const WeightCoding coding = coding_from_tensors(module);
+  scheme.weight = {.bits = 8, .group_size = coding.block_columns, .symmetric = coding.symmetric};
   return scheme;
 }
 
 Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, const Module& module) const {
-  const auto index = matcher_.group_of(name, kind);
-  const Group* group = index ? &config_.groups[*index] : nullptr;
-  const bool config_quantizes = group != nullptr && group->weights && group->format != "dense";
-  switch (module.stored) {
-    case Stored::kAbsent:
-      return not_found("{}: neither weight nor weight_packed is in the checkpoint", name);
-    case Stored::kForeign:
-      return unsupported("{}: {}, expected weight in I8, F32, F16 or BF16, or weight_packed in I32", name,
-                         module.foreign);
-    case Stored::kFloat:
-      if (config_quantizes)
-        warn_disagreement(name, scheme_of(*group).name(), dtype_name(module.weight->dtype));
-      return float_scheme(module.weight->dtype);
-    case Stored::kInteger:
-    case Stored::kPacked:
-      break;
+  const Group* group = group_of(name, kind);
+  if (module.stored == Stored::kAbsent)
+    return not_found("{}: neither weight nor weight_packed is in the checkpoint", name);
+  if (module.stored == Stored::kForeign) {
+    return unsupported(
+        "{}: {}, expected weight in I8, F8_E4M3, F32, F16 or BF16, or weight_packed in I32 or U8 with its "
+        "scales",
+        name, module.foreign);
+  }
+  if (module.stored == Stored::kFloat) {
+    if (group != nullptr) warn_disagreement(name, scheme_of(*group).name(), dtype_name(module.weight->dtype));
+    return float_scheme(module.weight->dtype);
   }
   if (kind == ModuleKind::kEmbedding)
     return unsupported("{}: a quantized embedding, expected F32, F16 or BF16", name);
-  if (config_quantizes) return scheme_of(*group);
-  const LinearScheme scheme = TRY(scheme_from_tensors(name, module));
-  warn_disagreement(name, "not quantized", scheme.name());
+  if (group == nullptr || (group->weights->type == "int") != module.integers()) {
+    const LinearScheme scheme = TRY(scheme_from_tensors(name, module));
+    warn_disagreement(name, group == nullptr ? "not quantized" : scheme_of(*group).name(),
+                      dtype_name(module.weight->dtype));
+    return scheme;
+  }
+  LinearScheme scheme = scheme_of(*group);
+  scheme.transformed = module.integers() && module.group_index != nullptr;
   return scheme;
 }
 
 Status Reader::check(std::string_view name, const Module& module, const LinearScheme& scheme, int64_t out,
                      int64_t in) const {
-  if (!module.quantized()) return misfits_to_status(name, float_linear_misfits(source_, name, out, in));
-  auto misfits = quantized_misfits(module, scheme, out, in);
+  if (module.stored == Stored::kFloat)
+    return misfits_to_status(name, float_linear_misfits(source_, name, out, in));
+  auto misfits = quantized_misfits(module, coding(name, module), scheme, out, in);
   append_bias_misfits(source_, name, out, misfits);
   return misfits_to_status(name, misfits);
 }
@@ -135,49 +184,6 @@ Status Reader::check_shape_tensor(const Module& module, int64_t out, int64_t in)
   const auto dims = shape.as<int64_t>();
   if (dims[0] == out && dims[1] == in) return {};
   return data_corrupt("{} = [{}, {}], expected [{}, {}]", module.shape->name, dims[0], dims[1], out, in);
-}
-
-Status Reader::check_zero_points(const Module& module) const {
-  if (module.zero_point == nullptr) return {};
-  const Tensor zeros = TRY(source_.read(module.zero_point->name));
-  const auto codes = zeros.as<int8_t>();
-  const auto bad = std::ranges::find_if(codes, [](int8_t code) { return code != 0; });
-  if (bad == codes.end()) return {};
-  return data_corrupt("{}: element {} is {}, expected 0 for symmetric weights", module.zero_point->name,
-                      bad - codes.begin(), *bad);
-}
-
-Result<std::vector<float>> Reader::read_scales(const TensorInfo& info) const {
-  auto scales = TRY(read_floats(source_, info));
-  const auto bad = std::ranges::find_if(scales, [](float scale) { return !(scale > 0); });
-  if (bad == scales.end()) return scales;
-  return data_corrupt("{}: element {} is {}, expected a number > 0", info.name, bad - scales.begin(), *bad);
-}
-
-Result<Tensor> Reader::read_codes(const TensorInfo& info, const LinearData& data) const {
-  Tensor values = TRY(source_.read(info.name));
-  const int low = quant::code_min(data.scheme.weight.bits);
-  const int high = quant::code_max(data.scheme.weight.bits);
-  if (data.scheme.weight.bits == 8) return values;
-  const auto codes = std::as_const(values).as<int8_t>();
-  const auto bad = std::ranges::find_if(codes, [&](int8_t code) { return code < low || code > high; });
-  if (bad == codes.end()) return values;
-  return data_corrupt("{}: element {} is {}, expected {} to {} with num_bits={}", info.name,
-                      bad - codes.begin(), *bad, low, high, data.scheme.weight.bits);
-}
-
-Result<Tensor> Reader::read_packed(const TensorInfo& info, const LinearData& data) const {
-  const Tensor packed = TRY(source_.read(info.name));
-  Tensor values = TRY(Tensor::allocate(DType::kI8, Shape{data.out, data.in}));
-  const auto columns = static_cast<size_t>(data.in);
-  const size_t words = quant::packed_words(columns, data.scheme.weight.bits);
-  const std::span<const uint32_t> all(reinterpret_cast<const uint32_t*>(packed.data()), packed.bytes() / 4);
-  auto codes = values.as<int8_t>();
-  for (size_t row = 0; row < static_cast<size_t>(data.out); ++row) {
-    quant::unpack_row(all.subspan(row * words, words), data.scheme.weight.bits,
-                      codes.subspan(row * columns, columns));
-  }
-  return values;
 }
 
 bool matches(const nlohmann::json& config, const std::string& /*directory*/) {
@@ -203,11 +209,14 @@ Result<std::unique_ptr<WeightReader>> open_reader(const nlohmann::json& config, 
   const auto problems = unsupported_features(parsed);
   if (!problems.empty()) {
     return unsupported(
-        "config.json: quantization_config has {}, which is not supported; expected int-quantized or "
-        "pack-quantized symmetric 4- "
-        "or 8-bit weights per channel or group, inputs dynamic per token (int8, int4) or not quantized",
+        "config.json: quantization_config has {}, which is not supported; expected weights of 1 to 8 bits, "
+        "FP8, "
+        "NVFP4, MXFP4 or MXFP8, static, and inputs in int8 or int4, dynamic per token or group or static per "
+        "tensor, or not quantized",
         fmt::join(problems, "; "));
   }
+  for (const std::string& remark : remarks(parsed))
+    LOG_INFO("compressed-tensors: {}", remark);
   auto matcher = TRY(TargetMatcher::create(parsed).context("config.json"));
   return std::unique_ptr<WeightReader>(
       std::make_unique<Reader>(source, std::move(parsed), std::move(matcher)));

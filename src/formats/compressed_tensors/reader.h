@@ -1,7 +1,9 @@
-// The WeightFormat of compressed-tensors directories: int-quantized, pack-quantized (4 and 8 bits), dense and
-// mixtures of them, symmetric, per channel or per group, inputs dynamic per token (int8, int4) or not
-// quantized. The tensors have the last word: a module is quantized if its tensors say so, whatever targets
-// and ignore list say.
+// The WeightFormat of compressed-tensors directories: int-, pack- and naive-quantized integers of 1 to 8
+// bits, symmetric or with zero points, per tensor, channel, group or block, columns in another order
+// (weight_g_idx); inputs int8 or int4, dynamic per token or group or static per tensor, or not quantized;
+// FP8, NVFP4, MXFP4 and MXFP8 weights, which become bf16 with inputs that are not quantized; dense; mixtures
+// of them. The tensors have the last word: a module is quantized if its tensors say so, whatever targets and
+// ignore list say.
 #pragma once
 
 #include "formats/weight_format.h"
