@@ -83,6 +83,22 @@ TEST(InputTransform, StepsRunInTheirOrderAndARowStaysItself) {
     EXPECT_NEAR(alone[k], expected[k] * static_cast<double>(factors[k]), 1e-3);
 }
 
+TEST(InputTransform, ColumnsInAnotherOrder) {
+  ThreadPool pool(1);
+  const std::vector<float> x{10, 11, 12, 13, 20, 21, 22, 23};
+  const std::vector<int32_t> order{2, 0, 3, 1};
+  std::vector<float> y(8);
+  made({quant::ColumnOrder{order}}, 4)->apply({x.data(), 2, 4}, {y.data(), 2, 4}, pool);
+  EXPECT_EQ(y, (std::vector<float>{12, 10, 13, 11, 22, 20, 23, 21}));
+  made({quant::ColumnOrder{order}, quant::ColumnOrder{order}}, 4)
+      ->apply({x.data(), 2, 4}, {y.data(), 2, 4}, pool);
+  EXPECT_EQ(y, (std::vector<float>{13, 12, 11, 10, 23, 22, 21, 20}));
+  for (const std::vector<int32_t>& bad :
+       {std::vector<int32_t>{0, 1, 2}, {0, 1, 2, 2}, {0, 1, 2, 4}, {0, 1, 2, -1}}) {
+    EXPECT_FALSE(InputTransform::make({quant::ColumnOrder{bad}}, 4).has_value());
+  }
+}
+
 TEST(InputTransform, SizesThatDoNotFit) {
   const auto error = [](quant::InputTransform steps, int64_t in) {
     const auto transform = InputTransform::make(std::move(steps), in);
