@@ -72,11 +72,12 @@ class AttentionRun final : public KernelRun {
     for (int32_t page = 0; page < pages; ++page)
       pages_.push_back(page);
     for (int32_t i = 0; i < situation.sequences; ++i) {
-      spans_.push_back({.first = int64_t{i} * situation.rows,
-                        .rows = situation.rows,
-                        .start = situation.cached,
-                        .pages = std::span(pages_).subspan(static_cast<size_t>(i * pages_each),
-                                                           static_cast<size_t>(pages_each))});
+      spans_.push_back(
+          {.first = int64_t{i} * situation.rows,
+           .rows = situation.rows,
+           .start = situation.cached,
+           .pages = std::span(pages_).subspan(static_cast<size_t>(i) * static_cast<size_t>(pages_each),
+                                              static_cast<size_t>(pages_each))});
       for (int32_t row = 0; row < situation.rows; ++row)
         positions_.push_back(situation.cached + row);
     }

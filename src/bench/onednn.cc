@@ -44,6 +44,7 @@ namespace tessera::bench {
 /// The library's functions by their own names, its engine and its stream.
 class OneDnn::Library {
  public:
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name that is declared
 #define TESSERA_DNNL_MEMBER(name) decltype(&::name) name = nullptr;
   TESSERA_DNNL_FUNCTIONS(TESSERA_DNNL_MEMBER)
 #undef TESSERA_DNNL_MEMBER
@@ -71,9 +72,9 @@ class OneDnn::Library {
     void* handle = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) return unavailable("libdnnl.so.2 is not installed");
     if (auto* const set = reinterpret_cast<void (*)(int)>(dlsym(handle, "omp_set_num_threads"))) set(threads);
-#define TESSERA_DNNL_LOAD(name)                                  \
-  name = reinterpret_cast<decltype(name)>(dlsym(handle, #name)); \
-  if (name == nullptr) return unavailable("libdnnl.so.2 lacks {}", #name);
+#define TESSERA_DNNL_LOAD(name)                                    \
+  (name) = reinterpret_cast<decltype(name)>(dlsym(handle, #name)); \
+  if ((name) == nullptr) return unavailable("libdnnl.so.2 lacks {}", #name);
     TESSERA_DNNL_FUNCTIONS(TESSERA_DNNL_LOAD)
 #undef TESSERA_DNNL_LOAD
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success ||
