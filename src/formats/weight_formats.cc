@@ -29,7 +29,8 @@ Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& c
       named ? (*found)["quant_method"].dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)
             : "no quant_method";
   return unsupported(
-      "config.json: quantization_config has {}, expected \"compressed-tensors\" or no quantization_config",
+      "config.json: quantization_config has {}, expected \"compressed-tensors\" or no quantization_config "
+      "(ModelSlim is known by quant_model_description.json)",
       named ? "quant_method=" + method.substr(0, 80) : method);
 }
 

@@ -1,12 +1,10 @@
 // GroupedMlp: the MLPs of a mixture of experts, each over the rows that visit it, in two parallel regions:
 //
-//   1. (expert, range of panels) tasks, the largest first: the expert's rows are gathered from codes that
-//   were
-//      made once for all rows, multiplied with gate and up, and passed through SiLU while they are in the
-//      cache. Whoever finishes an expert makes its product's codes, which need whole rows.
-//   2. (range of panels of the output) tasks: all experts in ascending order, each multiplied with its range
-//   of
-//      down and added to the rows of the output with the visits' weights.
+//   1. Tasks are (expert, range of panels), the largest first: the expert's rows are gathered from codes
+//      that were made once for all rows, multiplied with gate and up, and passed through SiLU while they are
+//      in the cache. Whoever finishes an expert makes its product's codes, which need whole rows.
+//   2. Tasks are ranges of the output's panels: all experts in ascending order, each multiplied with its
+//      range of down and added to the rows of the output with the visits' weights.
 //
 // So every output is summed by one worker, experts ascending: a row has the same bits alone or in any batch,
 // and with any number of threads. Every linear may have a scheme of its own. Owns workspaces that grow and
