@@ -27,6 +27,7 @@ struct Submission {
 /// What other threads ask of the engine thread between two steps.
 struct Inbox {
   std::vector<Submission> submissions;
+  int64_t prompt_tokens = 0;  // of the submissions
   std::vector<RequestId> cancels;
   bool abort_all = false;
   bool stop = false;  // abort all, and this was the last turn
@@ -45,6 +46,7 @@ class EngineThread final : public Engine {
       : executor_(std::move(executor)),
         info_(executor_->info()),
         max_queued_(options.max_queued_requests),
+        max_queued_tokens_(options.max_queued_tokens),
         scheduler_(*executor_, tokenizer, options,
                    options.random_seed ? *options.random_seed : system_seed()),
         stats_(scheduler_.stats()),
@@ -64,6 +66,7 @@ class EngineThread final : public Engine {
   Result<RequestId> submit(Request request, OutputCallback callback) override;
   void cancel(RequestId id) override;
   void drain(double deadline_s) override;
+  Status flush_cache() override;
   EngineStats stats() const override;
   const ExecutorInfo& info() const override { return info_; }
 
@@ -72,12 +75,15 @@ class EngineThread final : public Engine {
   Inbox take_inbox();
   void turn(Inbox inbox);
   void publish();
+  Status check_queue(int64_t prompt_tokens) const;
   int32_t queued() const { return stats_.queued + static_cast<int32_t>(inbox_.submissions.size()); }
+  int64_t queued_tokens() const { return stats_.queued_tokens + inbox_.prompt_tokens; }
   bool drained() const { return inbox_.submissions.empty() && live_ == 0; }
 
   const std::unique_ptr<Executor> executor_;
   const ExecutorInfo info_;
   const int32_t max_queued_;
+  const int64_t max_queued_tokens_;
   Scheduler scheduler_;  // the engine thread's
 
   mutable std::mutex mutex_;
@@ -85,7 +91,7 @@ class EngineThread final : public Engine {
   std::condition_variable drained_;  // drain() waits: drained()
   // Guarded by mutex_:
   Inbox inbox_;
-  EngineStats stats_;  // as of the last turn; `queued` includes what the engine thread has taken since
+  EngineStats stats_;  // as of the last turn; what is queued includes what the engine thread has taken since
   int32_t live_ = 0;   // requests that the engine thread has taken and not finished
   RequestId next_id_ = 1;
   bool draining_ = false, stop_ = false;
@@ -93,16 +99,28 @@ class EngineThread final : public Engine {
   std::thread thread_;  // last: it starts when all the rest is there
 };
 
+Status EngineThread::check_queue(int64_t prompt_tokens) const {
+  if (queued() >= max_queued_) {
+    return resource_exhausted("the queue is full: {} requests wait, at most {} may", queued(), max_queued_);
+  }
+  // A prompt above the whole bound gets its turn when nobody waits.
+  if (queued() > 0 && queued_tokens() + prompt_tokens > max_queued_tokens_) {
+    return resource_exhausted("the queue is full: prompts of {} tokens wait, {} more would exceed {}",
+                              queued_tokens(), prompt_tokens, max_queued_tokens_);
+  }
+  return {};
+}
+
 Result<RequestId> EngineThread::submit(Request request, OutputCallback callback) {
   TRY_STATUS(check_request(request, info_));
+  const auto prompt_tokens = static_cast<int64_t>(request.prompt_ids.size());
   RequestId id = 0;
   {
     const std::lock_guard lock(mutex_);
     if (draining_) return unavailable("the server is shutting down and takes no new requests");
-    if (queued() >= max_queued_) {
-      return resource_exhausted("the queue is full: {} requests wait, at most {} may", queued(), max_queued_);
-    }
+    TRY_STATUS(check_queue(prompt_tokens));
     id = next_id_++;
+    inbox_.prompt_tokens += prompt_tokens;
     inbox_.submissions.push_back({id, std::move(request), std::move(callback)});
   }
   wake_.notify_one();
@@ -128,10 +146,18 @@ void EngineThread::drain(double deadline_s) {
   drained_.wait(lock, [this] { return drained(); });
 }
 
+/// No prefix outlives its request so far: there is nothing to forget.
+Status EngineThread::flush_cache() {
+  const std::lock_guard lock(mutex_);
+  if (drained()) return {};
+  return unavailable("requests run or wait, the cache is flushed between them only");
+}
+
 EngineStats EngineThread::stats() const {
   const std::lock_guard lock(mutex_);
   EngineStats out = stats_;
   out.queued = queued();
+  out.queued_tokens = queued_tokens();
   return out;
 }
 
@@ -141,6 +167,7 @@ Inbox EngineThread::take_inbox() {
   wake_.wait(lock, [this] { return stop_ || !inbox_.empty() || !scheduler_.idle(); });
   const auto taken = static_cast<int32_t>(inbox_.submissions.size());
   stats_.queued += taken;
+  stats_.queued_tokens += inbox_.prompt_tokens;
   live_ += taken;
   inbox_.stop = stop_;
   return std::exchange(inbox_, {});
@@ -187,6 +214,9 @@ Status check_options(const EngineOptions& options) {
                                                       {"chunked_prefill_size", options.chunked_prefill_size}};
   for (const auto& [name, value] : positive) {
     if (value < 1) return invalid_argument("{}={} is out of range, expected >= 1", name, value);
+  }
+  if (options.max_queued_tokens < 1) {
+    return invalid_argument("max_queued_tokens={} is out of range, expected >= 1", options.max_queued_tokens);
   }
   return {};
 }

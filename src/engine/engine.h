@@ -23,6 +23,7 @@ constexpr int32_t kDefaultChunkedPrefillSize = 512;
 struct EngineOptions {
   int32_t max_running_requests = 64;
   int32_t max_queued_requests = 1024;                         // more are refused: kResourceExhausted
+  int64_t max_queued_tokens = int64_t{1} << 20;               // of waiting prompts; one request always fits
   int32_t chunked_prefill_size = kDefaultChunkedPrefillSize;  // prompt tokens per step, over all requests
   std::vector<int32_t> eos_token_ids = {};                    // from generation_config.json / config.json
   std::optional<uint64_t> random_seed = {};  // of requests without a seed; absent: from the system
@@ -32,10 +33,13 @@ struct EngineOptions {
 struct EngineStats {
   int32_t running = 0;
   int32_t queued = 0;
+  int64_t queued_tokens = 0;            // of the prompts that wait
   int64_t used_tokens = 0;              // of the KV cache, reserved ones included
   int64_t total_tokens = 0;             // capacity
   double last_decode_tokens_per_s = 0;  // over about the last second of steps with such tokens
   double last_prefill_tokens_per_s = 0;
+  int64_t steps = 0;        // that succeeded, since the start
+  double step_seconds = 0;  // that they took
 };
 
 class Engine {
@@ -47,7 +51,8 @@ class Engine {
   virtual ~Engine() = default;
 
   /// Queues a request; its outputs go to `callback`. Errors at once: kInvalidArgument (empty or over-long
-  /// prompt, bad parameters), kResourceExhausted (queue full), kUnavailable (draining).
+  /// prompt, bad parameters), kResourceExhausted (queue full, by requests or by prompt tokens), kUnavailable
+  /// (draining).
   virtual Result<RequestId> submit(Request request, OutputCallback callback) = 0;
 
   /// The request's last Output (kAbort, code kCancelled) follows within one step, unless it finished before.
@@ -56,6 +61,9 @@ class Engine {
   /// Refuses new requests, and returns when all have finished or `deadline_s` has passed (the rest is aborted
   /// with kUnavailable, within one step more). All callbacks have returned by then.
   virtual void drain(double deadline_s) = 0;
+
+  /// Forgets every prefix that is kept for reuse. kUnavailable, and nothing done, while requests run or wait.
+  virtual Status flush_cache() = 0;
 
   virtual EngineStats stats() const = 0;
   virtual const ExecutorInfo& info() const = 0;

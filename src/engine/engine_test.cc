@@ -155,6 +155,39 @@ TEST(Engine, AFullQueueRefuses) {
   third.wait();
 }
 
+TEST(Engine, AQueueOfLongPromptsRefuses) {
+  Gate gate;
+  auto engine = make_engine(always_x(), gate.hook(), {.max_running_requests = 1, .max_queued_tokens = 10});
+  RemoteClient running, third;
+  const std::vector<int32_t> long_prompt(20, 1);
+  ASSERT_TRUE(engine->submit(greedy(long_prompt, 2), running.callback())) << "nobody waits: any length may";
+  gate.reached.get_future().wait();
+  EXPECT_EQ(refusal(*engine, greedy({1}, 2), ErrorCode::kResourceExhausted),
+            "the queue is full: prompts of 20 tokens wait, 1 more would exceed 10");
+  EXPECT_EQ(engine->stats().queued_tokens, 20);
+  gate.opened.set_value();
+  running.wait();
+  ASSERT_TRUE(engine->submit(greedy({1}, 2), third.callback()));
+  third.wait();
+  engine->drain(0);
+  EXPECT_EQ(engine->stats().queued_tokens, 0);
+}
+
+TEST(Engine, FlushesItsCacheOnlyWhenIdle) {
+  Gate gate;
+  auto engine = make_engine(always_x(), gate.hook());
+  EXPECT_TRUE(engine->flush_cache());
+  RemoteClient client;
+  ASSERT_TRUE(engine->submit(greedy({1}, 2), client.callback()));
+  EXPECT_EQ(engine->flush_cache().error().code(), ErrorCode::kUnavailable);
+  gate.opened.set_value();
+  client.wait();
+  engine->drain(0);
+  EXPECT_TRUE(engine->flush_cache());
+  EXPECT_GE(engine->stats().steps, 2);
+  EXPECT_GT(engine->stats().step_seconds, 0);
+}
+
 TEST(Engine, CancelsAtAnyStage) {
   Gate gate;
   auto engine = make_engine(always_x(), gate.hook(), {.max_running_requests = 1});

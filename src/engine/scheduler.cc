@@ -116,6 +116,8 @@ Status Scheduler::execute() {
   const auto start = std::chrono::steady_clock::now();
   TRY_STATUS(executor_.step(chunks_, std::span(logits_.as<float>(), logits)));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ++steps_;
+  step_seconds_ += seconds;
   if (decode_tokens > 0) decode_rate_.add(decode_tokens, seconds);
   if (prefill_tokens > 0) prefill_rate_.add(prefill_tokens, seconds);
   return {};
@@ -167,12 +169,18 @@ void Scheduler::sweep() {
 
 EngineStats Scheduler::stats() const {
   const int64_t page_size = info_.page_size;
+  int64_t queued_tokens = 0;
+  for (const auto& sequence : waiting_)
+    queued_tokens += sequence->token_count();
   return {.running = static_cast<int32_t>(running_.size()),
           .queued = static_cast<int32_t>(waiting_.size()),
+          .queued_tokens = queued_tokens,
           .used_tokens = page_size * (pool_.page_count() - pool_.free_count()),
           .total_tokens = page_size * pool_.page_count(),
           .last_decode_tokens_per_s = decode_rate_.per_second(),
-          .last_prefill_tokens_per_s = prefill_rate_.per_second()};
+          .last_prefill_tokens_per_s = prefill_rate_.per_second(),
+          .steps = steps_,
+          .step_seconds = step_seconds_};
 }
 
 void Scheduler::check_invariants() const {

@@ -71,6 +71,8 @@ class Scheduler {
   std::vector<SequenceChunk> chunks_;
   std::vector<sampling::Draw> draws_;  // of the chunks that want logits
   RateMeter decode_rate_, prefill_rate_;
+  int64_t steps_ = 0;
+  double step_seconds_ = 0;
 };
 
 }  // namespace tessera::engine
