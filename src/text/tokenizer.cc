@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "base/file.h"
+#include "base/model_file.h"
 #include "text/textkit_call.h"
 
 namespace tessera::text {
@@ -21,9 +21,10 @@ void Tokenizer::Free::operator()(tk_tokenizer* handle) const {
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   std::error_code ignored;
-  const std::filesystem::path file =
-      std::filesystem::is_directory(path, ignored) ? path / "tokenizer.json" : path;
-  const std::string json = TRY(read_text_file(file, kMaxFileBytes));
+  const bool in_directory = std::filesystem::is_directory(path, ignored);
+  const std::filesystem::path file = in_directory ? path / "tokenizer.json" : path;
+  const std::string json = TRY(in_directory ? read_model_text(path, "tokenizer.json", kMaxFileBytes)
+                                            : read_text_file(path, kMaxFileBytes));
   return from_json(json).context(file.string());
 }
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/model_file.h"
 
 namespace tessera::text {
 namespace {
@@ -13,6 +13,28 @@ using Json = nlohmann::json;
 // Llama 3's lists 256 reserved tokens in 50 KB; templates take up to 20 KB.
 constexpr uint64_t kMaxConfigBytes = uint64_t{16} << 20;
 constexpr uint64_t kMaxTemplateBytes = uint64_t{128} << 10;
+// Of JSON: added_tokens_decoder nests 3 levels, and has 8 values for each token.
+constexpr int kMaxDepth = 32;
+constexpr size_t kMaxValues = 4'000'000;
+
+/// Discarded values cost no memory: `[[],[],...` would take 16 bytes for one.
+Result<Json> parse_bounded(std::string_view json) {
+  size_t values = 0;
+  bool within = true;
+  const auto count = [&](int depth, Json::parse_event_t, const Json&) {
+    within = within && depth <= kMaxDepth && ++values <= kMaxValues;
+    return within;
+  };
+  // The library takes a NUL byte for the end and would ignore what follows.
+  const bool whole = json.find('\0') == std::string_view::npos;
+  Json config = whole ? Json::parse(json, count, /*allow_exceptions=*/false) : Json();
+  if (!within) {
+    return resource_exhausted("tokenizer_config.json: expected at most {} levels and {} values of JSON",
+                              kMaxDepth, kMaxValues);
+  }
+  if (!config.is_object()) return data_corrupt("tokenizer_config.json: not a JSON object");
+  return config;
+}
 
 // "<s>", {"content": "<s>", ...} or null.
 Status read_token(const Json& config, const char* key, std::optional<std::string>& out) {
@@ -70,8 +92,7 @@ Status read_templates(const Json& config, TokenizerConfig& out) {
 }  // namespace
 
 Result<TokenizerConfig> TokenizerConfig::from_json(std::string_view json) {
-  const Json config = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object()) return data_corrupt("tokenizer_config.json: not a JSON object");
+  const Json config = TRY(parse_bounded(json));
   TokenizerConfig out;
   TRY_STATUS(read_token(config, "bos_token", out.bos_token));
   TRY_STATUS(read_token(config, "eos_token", out.eos_token));
@@ -82,18 +103,24 @@ Result<TokenizerConfig> TokenizerConfig::from_json(std::string_view json) {
   return out;
 }
 
+Result<TokenizerConfig> TokenizerConfig::from_texts(const std::string* json,
+                                                    const std::string* chat_template) {
+  TokenizerConfig config;
+  if (json != nullptr) config = TRY(from_json(*json));
+  if (chat_template != nullptr) config.chat_template = *chat_template;
+  return config;
+}
+
 Result<TokenizerConfig> TokenizerConfig::load(const std::filesystem::path& directory) {
   TokenizerConfig config;
   std::error_code ignored;
-  const auto file = directory / "tokenizer_config.json";
-  if (std::filesystem::exists(file, ignored)) {
-    const std::string json = TRY(read_text_file(file, kMaxConfigBytes));
+  if (std::filesystem::exists(directory / "tokenizer_config.json", ignored)) {
+    const std::string json = TRY(read_model_text(directory, "tokenizer_config.json", kMaxConfigBytes));
     auto parsed = from_json(json).context(directory.string());
     config = TRY(std::move(parsed));
   }
-  const auto beside = directory / "chat_template.jinja";
-  if (std::filesystem::exists(beside, ignored))
-    config.chat_template = TRY(read_text_file(beside, kMaxTemplateBytes));
+  if (std::filesystem::exists(directory / "chat_template.jinja", ignored))
+    config.chat_template = TRY(read_model_text(directory, "chat_template.jinja", kMaxTemplateBytes));
   return config;
 }
 

@@ -51,6 +51,34 @@ TEST(TokenizerConfig, NamesWhatIsWrong) {
   }
 }
 
+TEST(TokenizerConfig, BombsAreRefusedBeforeTheyAreBuilt) {
+  std::string wide = "{\"a\":[";
+  for (int i = 0; i < 4'000'000; ++i)
+    wide += "[],";
+  for (const std::string& text : {"{\"a\":" + std::string(1'000'000, '['), wide + "1]}"}) {
+    const auto config = TokenizerConfig::from_json(text);
+    ASSERT_FALSE(config);
+    EXPECT_EQ(config.error().code(), ErrorCode::kResourceExhausted);
+  }
+  EXPECT_FALSE(TokenizerConfig::from_json(std::string_view("{}\0{", 4)));
+}
+
+TEST(TokenizerConfig, LinksLeadOutOfTheDirectoryForNoFile) {
+  namespace fs = std::filesystem;
+  for (const char* name : {"chat_template.jinja", "tokenizer_config.json"}) {
+    const fs::path root = fs::path(testing::TempDir()) / "tessera_tokenizer_config_links";
+    fs::remove_all(root);
+    fs::create_directories(root / "model");
+    ASSERT_TRUE(write_text_file(root / "secret", "{}"));
+    fs::create_symlink(root / "secret", root / "model" / name);
+    const auto config = TokenizerConfig::load(root / "model");
+    fs::remove_all(root);
+    ASSERT_FALSE(config) << name;
+    EXPECT_EQ(config.error().code(), ErrorCode::kInvalidArgument) << name;
+    EXPECT_THAT(config.error().message(), HasSubstr("expected a file below")) << name;
+  }
+}
+
 TEST(TokenizerConfig, TheFileBesideWinsAndAbsenceIsNoError) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "tessera_tokenizer_config_test";
   std::filesystem::create_directories(folder);

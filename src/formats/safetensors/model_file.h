@@ -1,17 +1,10 @@
-// Opening a file that belongs to a model directory: symbolic links may lead to where the directory's owner
-// keeps the bytes, and nowhere else.
+// Opening a file that belongs to a model directory: base/model_file.h under this layer's name.
 #pragma once
 
-#include <filesystem>
-#include <string_view>
-
-#include "base/file.h"
+#include "base/model_file.h"
 
 namespace tessera::formats {
 
-/// Opens DIRECTORY/FILE_NAME (a plain name). The file, links resolved, must lie below the directory, or, in
-/// the Hugging Face cache's layout (MODEL/snapshots/REVISION/FILE -> ../../blobs/HASH), below MODEL/blobs.
-/// kInvalidArgument else.
-Result<InputFile> open_model_file(const std::filesystem::path& directory, std::string_view file_name);
+using tessera::open_model_file;
 
 }  // namespace tessera::formats

@@ -1,8 +1,8 @@
-#include "formats/safetensors/model_file.h"
+#include "base/model_file.h"
 
 #include <algorithm>
 
-namespace tessera::formats {
+namespace tessera {
 namespace {
 
 namespace fs = std::filesystem;
@@ -30,4 +30,10 @@ Result<InputFile> open_model_file(const fs::path& directory, std::string_view fi
   return InputFile::open(file);
 }
 
-}  // namespace tessera::formats
+Result<std::string> read_model_text(const fs::path& directory, std::string_view file_name,
+                                    uint64_t max_bytes) {
+  const InputFile file = TRY(open_model_file(directory, file_name));
+  return read_text_file(file.path(), max_bytes);
+}
+
+}  // namespace tessera
