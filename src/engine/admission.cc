@@ -37,6 +37,50 @@ Status check_length(const Request& request, const ExecutorInfo& info) {
   return {};
 }
 
+Status check_tokens(std::span<const int32_t> prompt, const ExecutorInfo& info) {
+  for (size_t at = 0; at < prompt.size(); ++at) {
+    if (prompt[at] < 0 || prompt[at] >= info.vocab_size) {
+      return invalid_argument("prompt token {} is {}, expected an id in [0, {})", at, prompt[at],
+                              info.vocab_size);
+    }
+  }
+  return {};
+}
+
+Status check_sampling(const Request& request, const ExecutorInfo& info) {
+  TRY_STATUS(sampling::validate(request.sampling));
+  for (const auto& [token, bias] : request.sampling.logit_bias) {
+    if (token < 0 || token >= info.vocab_size) {
+      return invalid_argument("logit_bias has token {}, expected an id in [0, {})", token, info.vocab_size);
+    }
+  }
+  if (request.sampling.min_new_tokens > request.max_new_tokens) {
+    return invalid_argument("min_new_tokens={} is more than max_new_tokens={}",
+                            request.sampling.min_new_tokens, request.max_new_tokens);
+  }
+  return {};
+}
+
+/// Sorting and sending thousands of logprobs per token would be work for nobody's use.
+Status check_logprobs(const Request& request, const ExecutorInfo& info) {
+  if (!request.logprobs) return {};
+  const auto& [top, tokens] = *request.logprobs;
+  if (top < 0 || top > kMaxTopLogprobs) {
+    return invalid_argument("logprobs of the {} most likely tokens are wanted, expected 0 to {}", top,
+                            kMaxTopLogprobs);
+  }
+  if (tokens.size() > kMaxLogprobTokens) {
+    return invalid_argument("logprobs of {} tokens are wanted, expected at most {}", tokens.size(),
+                            kMaxLogprobTokens);
+  }
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= info.vocab_size)
+      return invalid_argument("logprobs of token {} are wanted, expected an id in [0, {})", token,
+                              info.vocab_size);
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_request(const Request& request, const ExecutorInfo& info) {
@@ -45,13 +89,9 @@ Status check_request(const Request& request, const ExecutorInfo& info) {
     return invalid_argument("max_new_tokens={} is negative, expected >= 0", request.max_new_tokens);
   }
   TRY_STATUS(check_length(request, info));
-  for (size_t at = 0; at < request.prompt_ids.size(); ++at) {
-    const int32_t token = request.prompt_ids[at];
-    if (token < 0 || token >= info.vocab_size) {
-      return invalid_argument("prompt token {} is {}, expected an id in [0, {})", at, token, info.vocab_size);
-    }
-  }
-  TRY_STATUS(sampling::validate(request.sampling));
+  TRY_STATUS(check_tokens(request.prompt_ids, info));
+  TRY_STATUS(check_sampling(request, info));
+  TRY_STATUS(check_logprobs(request, info));
   return check_stops(request);
 }
 

@@ -14,6 +14,8 @@ namespace tessera::engine {
 constexpr size_t kMaxStopStrings = 64;
 constexpr size_t kMaxStopBytes = 1024;  // of one stop string
 constexpr size_t kMaxStopTokenIds = 1024;
+constexpr int32_t kMaxTopLogprobs = 128;
+constexpr size_t kMaxLogprobTokens = 1024;
 
 /// Pages that hold `tokens` tokens.
 constexpr int32_t pages_for(int64_t tokens, int32_t page_size) {

@@ -30,9 +30,10 @@ struct Inbox {
   int64_t prompt_tokens = 0;  // of the submissions
   std::vector<RequestId> cancels;
   bool abort_all = false;
+  bool flush = false;
   bool stop = false;  // abort all, and this was the last turn
 
-  bool empty() const { return submissions.empty() && cancels.empty() && !abort_all; }
+  bool empty() const { return submissions.empty() && cancels.empty() && !abort_all && !flush; }
 };
 
 uint64_t system_seed() {
@@ -74,7 +75,7 @@ class EngineThread final : public Engine {
   void run();
   Inbox take_inbox();
   void turn(Inbox inbox);
-  void publish();
+  void publish(bool flushed);
   Status check_queue(int64_t prompt_tokens) const;
   int32_t queued() const { return stats_.queued + static_cast<int32_t>(inbox_.submissions.size()); }
   int64_t queued_tokens() const { return stats_.queued_tokens + inbox_.prompt_tokens; }
@@ -88,13 +89,13 @@ class EngineThread final : public Engine {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;     // the engine thread waits: something to do, or stop_
-  std::condition_variable drained_;  // drain() waits: drained()
+  std::condition_variable drained_;  // drain() waits: drained(), and flush_cache(): !flushing_
   // Guarded by mutex_:
   Inbox inbox_;
   EngineStats stats_;  // as of the last turn; what is queued includes what the engine thread has taken since
   int32_t live_ = 0;   // requests that the engine thread has taken and not finished
   RequestId next_id_ = 1;
-  bool draining_ = false, stop_ = false;
+  bool draining_ = false, stop_ = false, flushing_ = false;
 
   std::thread thread_;  // last: it starts when all the rest is there
 };
@@ -146,11 +147,14 @@ void EngineThread::drain(double deadline_s) {
   drained_.wait(lock, [this] { return drained(); });
 }
 
-/// No prefix outlives its request so far: there is nothing to forget.
+/// Returns when the engine thread has done it: at once, for it is idle.
 Status EngineThread::flush_cache() {
-  const std::lock_guard lock(mutex_);
-  if (drained()) return {};
-  return unavailable("requests run or wait, the cache is flushed between them only");
+  std::unique_lock lock(mutex_);
+  if (!drained()) return unavailable("requests run or wait, the cache is flushed between them only");
+  inbox_.flush = flushing_ = true;
+  wake_.notify_one();
+  drained_.wait(lock, [this] { return !flushing_; });
+  return {};
 }
 
 EngineStats EngineThread::stats() const {
@@ -174,6 +178,7 @@ Inbox EngineThread::take_inbox() {
 }
 
 void EngineThread::turn(Inbox inbox) {
+  if (inbox.flush) scheduler_.flush_cache();
   for (Submission& submission : inbox.submissions) {
     scheduler_.add(submission.id, std::move(submission.request), std::move(submission.callback));
   }
@@ -185,17 +190,19 @@ void EngineThread::turn(Inbox inbox) {
   scheduler_.step();
 }
 
-void EngineThread::publish() {
+void EngineThread::publish(bool flushed) {
   const std::lock_guard lock(mutex_);
   stats_ = scheduler_.stats();
   live_ = scheduler_.size();
-  if (drained()) drained_.notify_all();
+  if (flushed) flushing_ = false;
+  if (drained() || flushed) drained_.notify_all();
 }
 
 void EngineThread::run() {
   for (bool stop = false; !stop;) {
     Inbox inbox = take_inbox();
     stop = inbox.stop;
+    const bool flushed = inbox.flush;
     // Nothing of ours throws, the standard library may (memory): then all requests fail, and the server goes
     // on.
     try {
@@ -204,7 +211,7 @@ void EngineThread::run() {
       LOG_ERROR("a turn of the engine threw: {}", thrown.what());
       scheduler_.abort_all(internal_error("the engine failed: {}", thrown.what()));
     }
-    publish();
+    publish(flushed);
   }
 }
 
@@ -217,6 +224,21 @@ Status check_options(const EngineOptions& options) {
   }
   if (options.max_queued_tokens < 1) {
     return invalid_argument("max_queued_tokens={} is out of range, expected >= 1", options.max_queued_tokens);
+  }
+  // Written so that a NaN fails them.
+  if (!(options.max_step_stretch == 0 || options.max_step_stretch >= 1.2)) {
+    return invalid_argument("max_step_stretch={} is out of range, expected 0 (no limit) or >= 1.2",
+                            options.max_step_stretch);
+  }
+  if (!(options.schedule_conservativeness >= 0)) {
+    return invalid_argument("schedule_conservativeness={} is out of range, expected >= 0",
+                            options.schedule_conservativeness);
+  }
+  const NgramOptions& ngram = options.ngram;
+  if (ngram.draft_tokens < 0 || ngram.min_match < 1 || ngram.max_match < ngram.min_match) {
+    return invalid_argument(
+        "{} draft tokens after matches of {} to {}, expected >= 0, and 1 <= least <= most",
+        ngram.draft_tokens, ngram.min_match, ngram.max_match);
   }
   return {};
 }

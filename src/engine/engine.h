@@ -9,7 +9,9 @@
 
 #include "base/result.h"
 #include "engine/executor.h"
+#include "engine/ngram_draft.h"
 #include "engine/request.h"
+#include "engine/schedule_policy.h"
 #include "text/tokenizer.h"
 
 namespace tessera::engine {
@@ -25,7 +27,14 @@ struct EngineOptions {
   int32_t max_queued_requests = 1024;                         // more are refused: kResourceExhausted
   int64_t max_queued_tokens = int64_t{1} << 20;               // of waiting prompts; one request always fits
   int32_t chunked_prefill_size = kDefaultChunkedPrefillSize;  // prompt tokens per step, over all requests
-  std::vector<int32_t> eos_token_ids = {};                    // from generation_config.json / config.json
+  // A step with prompt tokens lasts at most so many times as long as one without; 0: as long as it takes.
+  double max_step_stretch = 2.0;
+  SchedulePolicy schedule_policy = SchedulePolicy::kFcfs;
+  // Share of the tokens an answer may still get that is reserved for it; below 1 it may be interrupted.
+  double schedule_conservativeness = 1.0;
+  bool share_prefixes = true;
+  NgramOptions ngram = {};
+  std::vector<int32_t> eos_token_ids = {};   // from generation_config.json / config.json
   std::optional<uint64_t> random_seed = {};  // of requests without a seed; absent: from the system
 };
 
@@ -34,12 +43,27 @@ struct EngineStats {
   int32_t running = 0;
   int32_t queued = 0;
   int64_t queued_tokens = 0;            // of the prompts that wait
-  int64_t used_tokens = 0;              // of the KV cache, reserved ones included
+  int64_t used_tokens = 0;              // of the KV cache, by running requests; prefixes kept are not used
   int64_t total_tokens = 0;             // capacity
   double last_decode_tokens_per_s = 0;  // over about the last second of steps with such tokens
   double last_prefill_tokens_per_s = 0;
-  int64_t steps = 0;        // that succeeded, since the start
-  double step_seconds = 0;  // that they took
+  // Since the start:
+  int64_t steps = 0;          // that succeeded
+  double step_seconds = 0;    // that they took
+  int64_t prompt_tokens = 0;  // of requests that were admitted
+  int64_t cached_tokens = 0;  // of those, found in the cache
+  int64_t generated_tokens = 0;
+  int64_t retractions = 0;
+  int64_t draft_steps = 0;        // decode rows with drafts behind them ...
+  int64_t draft_step_tokens = 0;  // ... and tokens that they gave: 1 and the drafts that were right
+
+  double cache_hit_rate() const {
+    return prompt_tokens > 0 ? static_cast<double>(cached_tokens) / static_cast<double>(prompt_tokens) : 0;
+  }
+  /// SGLang's avg_spec_accept_length; 0 when nothing was guessed.
+  double accept_length() const {
+    return draft_steps > 0 ? static_cast<double>(draft_step_tokens) / static_cast<double>(draft_steps) : 0;
+  }
 };
 
 class Engine {

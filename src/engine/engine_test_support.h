@@ -18,7 +18,10 @@ namespace tessera::engine {
 struct Client {
   std::string text = {};
   std::vector<int32_t> ids = {};
+  std::string logprobs = {};  // of prompt and answer, every bit of them
   int32_t prompt_tokens = 0;
+  int32_t cached_tokens = 0;
+  int32_t retractions = 0;
   int pieces = 0;
   std::optional<FinishReason> finish = {};
 
@@ -31,10 +34,25 @@ struct Client {
     ++pieces;
     text += output.text;
     ids.insert(ids.end(), output.ids.begin(), output.ids.end());
+    for (const auto* list : {&output.prompt_logprobs, &output.logprobs}) {
+      for (const sampling::Logprobs& at : *list)
+        logprobs += show(at);
+    }
     prompt_tokens = output.prompt_tokens;
+    cached_tokens = output.cached_tokens;
+    retractions = output.retractions;
     finish = output.finish;
     EXPECT_EQ(output.completion_tokens, static_cast<int32_t>(ids.size()));
     EXPECT_TRUE(finish || !output.ids.empty()) << "an output without news";
+  }
+
+  static std::string show(const sampling::Logprobs& logprobs) {
+    std::string text = fmt::format("{}:{:a}", logprobs.token.token, logprobs.token.logprob);
+    for (const auto* list : {&logprobs.top, &logprobs.chosen}) {
+      for (const sampling::TokenLogprob& one : *list)
+        text += fmt::format(",{}:{:a}", one.token, one.logprob);
+    }
+    return text + ";";
   }
 
   bool stopped() const { return finish && finish->kind == FinishReason::Kind::kStop; }

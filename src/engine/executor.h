@@ -19,10 +19,14 @@ struct ExecutorInfo {
 
 /// New tokens of one sequence in one step. Tokens take positions start .. start + ids.size() - 1.
 struct SequenceChunk {
+  enum class Logits : uint8_t { kNone, kLast, kAll };
   std::span<const int32_t> ids;    // [tokens] >= 1
   int32_t start = 0;               // tokens already in the cache
   std::span<const int32_t> pages;  // page of position p is pages[p / page_size]; covers start + ids.size()
-  bool wants_logits = false;       // of the last token
+  Logits logits = Logits::kNone;   // of which tokens
+
+  /// Rows of logits that it asks for.
+  size_t rows() const { return logits == Logits::kAll ? ids.size() : logits == Logits::kLast ? 1 : 0; }
 };
 
 class Executor {
@@ -31,8 +35,8 @@ class Executor {
   virtual const ExecutorInfo& info() const = 0;
 
   /// Runs one forward pass over all chunks, writes their keys and values into their pages, and puts the
-  /// logits of the chunks that want them into `logits`, F32 [wanting chunks, vocab], in chunk order. A row
-  /// depends only on its own sequence. On an error the pages' contents past `start` are undefined.
+  /// logits that are asked for into `logits`, F32 [rows, vocab], in chunk order. A row depends only on its
+  /// own sequence. On an error the pages' contents past `start` are undefined.
   virtual Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) = 0;
 
   /// The workers that step() runs on, for what the same thread does between two steps.

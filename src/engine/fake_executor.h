@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -57,14 +57,16 @@ class FakeExecutor : public Executor {
   Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) override {
     if (hook_) TRY_STATUS(hook_(chunks));
     TRY_STATUS(check_batch(chunks, logits));
-    // All is written before anything is read: a page that two sequences hold cannot go unnoticed.
+    // All is written before anything is read: a page that two sequences write to cannot go unnoticed.
     for (const SequenceChunk& chunk : chunks)
       write(chunk);
     size_t row = 0;
     const auto vocab = static_cast<size_t>(info_.vocab_size);
     for (const SequenceChunk& chunk : chunks) {
       const std::vector<int32_t> history = TRY(read(chunk));
-      if (chunk.wants_logits) fill(history, logits.subspan(vocab * row++, vocab));
+      for (size_t back = chunk.rows(); back > 0; --back) {
+        fill(std::span(history).first(history.size() - back + 1), logits.subspan(vocab * row++, vocab));
+      }
     }
     return {};
   }
@@ -99,9 +101,8 @@ class FakeExecutor : public Executor {
   Status check_batch(std::span<const SequenceChunk> chunks, std::span<const float> logits) const {
     if (chunks.empty()) return internal_error("a step without chunks");
     size_t rows = 0;
-    std::set<int32_t> seen;
     for (const SequenceChunk& chunk : chunks) {
-      rows += chunk.wants_logits ? 1 : 0;
+      rows += chunk.rows();
       const int64_t end = int64_t{chunk.start} + static_cast<int64_t>(chunk.ids.size());
       if (chunk.ids.empty() || chunk.start < 0 || end > info_.max_context) {
         return internal_error("a chunk of {} tokens at {}, expected a run within the context of {}",
@@ -113,16 +114,34 @@ class FakeExecutor : public Executor {
       for (const int32_t page : chunk.pages) {
         if (page < 0 || page >= info_.page_count)
           return internal_error("page {} of {}", page, info_.page_count);
-        if (!seen.insert(page).second) return internal_error("page {} is passed twice in one step", page);
       }
       for (const int32_t token : chunk.ids) {
         if (token < 0 || token >= info_.vocab_size)
           return internal_error("token {} of {}", token, info_.vocab_size);
       }
     }
+    TRY_STATUS(check_sharing(chunks));
     if (logits.size() != rows * static_cast<size_t>(info_.vocab_size)) {
       return internal_error("room for {} logits, expected {} rows of {}", logits.size(), rows,
                             info_.vocab_size);
+    }
+    return {};
+  }
+
+  /// Pages may be shared, but not one that is written to in this step.
+  Status check_sharing(std::span<const SequenceChunk> chunks) const {
+    std::map<int32_t, int> holders;
+    for (const SequenceChunk& chunk : chunks) {
+      for (const int32_t page : chunk.pages)
+        ++holders[page];
+    }
+    for (const SequenceChunk& chunk : chunks) {
+      const size_t end =
+          (static_cast<size_t>(chunk.start) + chunk.ids.size() - 1) / static_cast<size_t>(info_.page_size);
+      for (size_t at = static_cast<size_t>(chunk.start / info_.page_size); at <= end; ++at) {
+        if (holders[chunk.pages[at]] > 1)
+          return internal_error("page {} is written to and passed twice in one step", chunk.pages[at]);
+      }
     }
     return {};
   }

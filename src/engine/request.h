@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "sampling/logprobs.h"
 #include "sampling/sampling_params.h"
 
 namespace tessera::engine {
@@ -26,6 +27,8 @@ struct Request {
   bool skip_special_tokens = true;
   bool keep_stop =
       false;  // SGLang's no_stop_trim: the text of the stop string or stop token stays in the output
+  std::optional<sampling::LogprobRequest> logprobs = {};  // of every new token; absent: of none
+  int32_t prompt_logprobs_from = -1;  // with `logprobs`: of prompt tokens from this one on; -1: of none
 };
 
 struct FinishReason {
@@ -40,8 +43,13 @@ struct Output {
   std::string text = {};  // newly released text, may be empty while a character or a stop string is open
   std::vector<int32_t> ids = {};  // newly generated ids (a stop token is included, its text is not)
   int32_t prompt_tokens = 0;
-  int32_t completion_tokens = 0;            // so far
-  int32_t cached_tokens = 0;                // prompt tokens that were reused
+  int32_t completion_tokens = 0;                  // so far
+  int32_t cached_tokens = 0;                      // prompt tokens that were reused
+  int32_t retractions = 0;                        // how often it was interrupted for want of cache
+  std::vector<sampling::Logprobs> logprobs = {};  // of `ids`, if asked for
+  // With the first piece: of prompt tokens max(1, prompt_logprobs_from) and up; nothing stands before token
+  // 0.
+  std::vector<sampling::Logprobs> prompt_logprobs = {};
   std::optional<FinishReason> finish = {};  // set on the last piece, and only there
 };
 

@@ -10,27 +10,33 @@
 
 namespace tessera::engine {
 
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 Scheduler::Scheduler(Executor& executor, const text::Tokenizer& tokenizer, const EngineOptions& options,
-                     uint64_t random_seed)
+                     uint64_t random_seed, Clock clock)
     : executor_(executor),
       tokenizer_(tokenizer),
       options_(options),
       info_(executor.info()),
       random_seed_(random_seed),
-      pool_(info_.page_count) {}
+      clock_(std::move(clock)),
+      ledger_(info_.page_count, info_.page_size, options.share_prefixes),
+      waiting_(options.schedule_policy, random_seed),
+      budget_(options.chunked_prefill_size, options.max_step_stretch) {}
 
 void Scheduler::add(RequestId id, Request request, OutputCallback callback) {
   const uint64_t seed = request.sampling.seed.value_or(sampling::random_bits(random_seed_, id));
-  waiting_.push_back(
-      std::make_unique<Sequence>(id, std::move(request), std::move(callback), seed, tokenizer_));
+  waiting_.add(std::make_unique<Sequence>(id, std::move(request), std::move(callback), seed, tokenizer_,
+                                          options_.eos_token_ids));
 }
 
 void Scheduler::abort(RequestId id, const Error& why) {
-  const auto has_id = [id](const SequencePtr& sequence) { return sequence->id() == id; };
-  if (const auto at = std::find_if(waiting_.begin(), waiting_.end(), has_id); at != waiting_.end()) {
-    (*at)->abort(why);
-    waiting_.erase(at);
-  } else if (const auto found = std::find_if(running_.begin(), running_.end(), has_id);
+  if (const SequencePtr waiting = waiting_.remove(id)) {
+    waiting->abort(why);
+  } else if (const auto found =
+                 std::ranges::find(running_, id, [](const SequencePtr& sequence) { return sequence->id(); });
              found != running_.end()) {
     (*found)->abort(why);
     sweep();
@@ -42,7 +48,7 @@ void Scheduler::abort_all(const Error& why) {
     if (!sequence->finished()) sequence->abort(why);
   }
   sweep();
-  for (auto& sequence : waiting_)
+  for (const auto& sequence : waiting_.sequences())
     sequence->abort(why);
   waiting_.clear();
 }
@@ -52,12 +58,12 @@ void Scheduler::step() {
   plan();
   CHECK(!batch_.empty(), "{} requests run and {} wait, but none of them can go on", running_.size(),
         waiting_.size());
-  if (const Status done = execute(); done) {
-    settle();
+  if (const Result<double> seconds = execute(); seconds) {
+    settle(*seconds);
   } else {
-    LOG_ERROR("step of {} requests failed: {}", batch_.size(), done.error().message());
+    LOG_ERROR("step of {} requests failed: {}", batch_.size(), seconds.error().message());
     for (Sequence* sequence : batch_)
-      sequence->abort(done.error());
+      sequence->abort(seconds.error());
   }
   sweep();
 #ifdef TESSERA_DCHECK
@@ -65,96 +71,72 @@ void Scheduler::step() {
 #endif
 }
 
-/// Every running decode gets its row; then prompts, oldest first, share the budget, and new ones are admitted
-/// for as long as there is budget to begin with them.
-void Scheduler::plan() {
-  batch_.clear();
-  chunks_.clear();
-  int32_t budget = options_.chunked_prefill_size;
-  for (const auto& sequence : running_) {
-    if (sequence->prefilling()) {
-      if (budget > 0) plan_prefill(*sequence, budget);
-    } else {
-      batch_.push_back(sequence.get());
-      chunks_.push_back(sequence->next_chunk(1));
-    }
-  }
-  while (budget > 0 && admit_first_waiting())
-    plan_prefill(*running_.back(), budget);
-}
-
-void Scheduler::plan_prefill(Sequence& sequence, int32_t& budget) {
-  batch_.push_back(&sequence);
-  chunks_.push_back(sequence.next_chunk(budget));
-  budget -= static_cast<int32_t>(chunks_.back().ids.size());
-}
-
-/// First come, first served: when the oldest does not fit, younger and smaller ones wait behind it, so it
-/// cannot starve.
-bool Scheduler::admit_first_waiting() {
-  if (waiting_.empty() || static_cast<int32_t>(running_.size()) == options_.max_running_requests)
-    return false;
-  Sequence& first = *waiting_.front();
-  const int32_t pages = pages_for(first.reserved_tokens(), info_.page_size);
-  if (pages > pool_.free_count()) return false;
-  first.set_pages(pool_.take(pages));
-  running_.push_back(std::move(waiting_.front()));
-  waiting_.pop_front();
-  return true;
-}
-
-Status Scheduler::execute() {
+/// How long it took, in seconds.
+Result<double> Scheduler::execute() {
   size_t rows = 0;
-  int32_t prefill_tokens = 0, decode_tokens = 0;
-  for (size_t at = 0; at < batch_.size(); ++at) {
-    rows += chunks_[at].wants_logits ? 1 : 0;
-    const auto tokens = static_cast<int32_t>(chunks_[at].ids.size());
-    (batch_[at]->prefilling() ? prefill_tokens : decode_tokens) += tokens;
-  }
+  for (const SequenceChunk& chunk : chunks_)
+    rows += chunk.rows();
   const size_t logits = rows * static_cast<size_t>(info_.vocab_size);
   logits_.reserve(logits * sizeof(float));
-  const auto start = std::chrono::steady_clock::now();
+  const double start = clock_();
   TRY_STATUS(executor_.step(chunks_, std::span(logits_.as<float>(), logits)));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  ++steps_;
-  step_seconds_ += seconds;
-  if (decode_tokens > 0) decode_rate_.add(decode_tokens, seconds);
-  if (prefill_tokens > 0) prefill_rate_.add(prefill_tokens, seconds);
-  return {};
+  const double seconds = clock_() - start;
+  ++totals_.steps;
+  totals_.step_seconds += seconds;
+  budget_.record(decode_rows_, prompt_rows_, seconds);
+  return seconds;
 }
 
 /// Draws for all rows at once, on the executor's workers: 64 rows of 152,000 logits one after the other would
 /// take 5 ms.
-void Scheduler::settle() {
+void Scheduler::settle(double seconds) {
   const auto vocab = static_cast<size_t>(info_.vocab_size);
   const float* row = logits_.as<float>();
   draws_.clear();
   for (size_t at = 0; at < batch_.size(); ++at) {
     Sequence& sequence = *batch_[at];
-    sequence.advance(static_cast<int32_t>(chunks_[at].ids.size()));
-    if (!chunks_[at].wants_logits) continue;
-    draws_.push_back({.logits = std::span(row, vocab),
-                      .params = &sequence.sampling(),
-                      .seed = sequence.seed(),
-                      .position = static_cast<uint64_t>(sequence.completion_tokens())});
-    row += vocab;
+    const SequenceChunk& chunk = chunks_[at];
+    const bool filled = sequence.prefilling();
+    sequence.advance(chunk);
+    // At once, not at its end: whoever waits for the same prompt may begin.
+    if (filled && !sequence.prefilling())
+      ledger_.share(sequence.table(), sequence.ids().first(static_cast<size_t>(sequence.computed())));
+    if (chunk.rows() == 0) continue;
+    draws_.push_back(sequence.draw(chunk, std::span(row, chunk.rows() * vocab)));
+    row += chunk.rows() * vocab;
   }
-  const auto tokens = sampler_.sample(draws_, executor_.workers());
-  size_t drawn = 0;
+  const auto drawn = sampler_.sample(draws_, executor_.workers());
+  const int64_t before = totals_.generated_tokens;
+  size_t next = 0;
   for (size_t at = 0; at < batch_.size(); ++at) {
-    if (chunks_[at].wants_logits) take(*batch_[at], tokens[drawn++]);
+    if (chunks_[at].rows() > 0) take(*batch_[at], drawn[next++]);
   }
+  if (decode_rows_ > 0) decode_rate_.add(static_cast<double>(totals_.generated_tokens - before), seconds);
+  if (prompt_rows_ > 0) prefill_rate_.add(prompt_rows_, seconds);
 }
 
 /// A row that cannot be drawn from ends its own request and no other.
-void Scheduler::take(Sequence& sequence, const Result<int32_t>& token) {
-  if (token) {
-    sequence.accept(*token, options_.eos_token_ids);
-  } else {
+void Scheduler::take(Sequence& sequence, const Result<sampling::Drawn>& drawn) {
+  if (!drawn) {
     LOG_ERROR("request {} failed at token {}: {}", sequence.id(), sequence.completion_tokens(),
-              token.error().message());
-    sequence.abort(token.error());
+              drawn.error().message());
+    return sequence.abort(drawn.error());
   }
+  const int32_t before = sequence.completion_tokens();
+  const bool guessed = sequence.drafts() > 0;
+  sequence.take(*drawn);
+  const int32_t tokens = sequence.completion_tokens() - before;
+  totals_.generated_tokens += tokens;
+  if (guessed) {
+    ++totals_.draft_steps;
+    totals_.draft_step_tokens += tokens;
+  }
+}
+
+/// Its pages are free, or the tree's and nobody's.
+void Scheduler::end(Sequence& sequence) {
+  ledger_.share(sequence.table(), sequence.ids().first(static_cast<size_t>(sequence.computed())));
+  ledger_.close(sequence.table());
 }
 
 /// Finished sequences leave and give back their pages.
@@ -162,63 +144,58 @@ void Scheduler::sweep() {
   batch_.clear();
   chunks_.clear();
   for (const auto& sequence : running_) {
-    if (sequence->finished()) pool_.give_back(sequence->pages());
+    if (sequence->finished()) end(*sequence);
   }
   std::erase_if(running_, [](const SequencePtr& sequence) { return sequence->finished(); });
 }
 
 EngineStats Scheduler::stats() const {
   const int64_t page_size = info_.page_size;
-  int64_t queued_tokens = 0;
-  for (const auto& sequence : waiting_)
-    queued_tokens += sequence->token_count();
-  return {.running = static_cast<int32_t>(running_.size()),
-          .queued = static_cast<int32_t>(waiting_.size()),
-          .queued_tokens = queued_tokens,
-          .used_tokens = page_size * (pool_.page_count() - pool_.free_count()),
-          .total_tokens = page_size * pool_.page_count(),
-          .last_decode_tokens_per_s = decode_rate_.per_second(),
-          .last_prefill_tokens_per_s = prefill_rate_.per_second(),
-          .steps = steps_,
-          .step_seconds = step_seconds_};
+  EngineStats stats = totals_;
+  stats.running = static_cast<int32_t>(running_.size());
+  stats.queued = waiting_.size();
+  for (const auto& sequence : waiting_.sequences())
+    stats.queued_tokens += sequence->token_count();
+  stats.used_tokens = page_size * (ledger_.page_count() - ledger_.available());
+  stats.total_tokens = page_size * ledger_.page_count();
+  stats.last_decode_tokens_per_s = decode_rate_.per_second();
+  stats.last_prefill_tokens_per_s = prefill_rate_.per_second();
+  return stats;
 }
 
 void Scheduler::check_invariants() const {
-  std::vector<bool> seen(static_cast<size_t>(pool_.page_count()));
-  int32_t counted = 0;
-  const auto see = [&](std::span<const int32_t> pages) {
-    for (const int32_t page : pages) {
-      CHECK(page >= 0 && page < pool_.page_count() && !seen[static_cast<size_t>(page)],
-            "page {} has two owners", page);
-      seen[static_cast<size_t>(page)] = true;
-      ++counted;
-    }
-  };
-  see(pool_.free_pages());
   CHECK(static_cast<int32_t>(running_.size()) <= options_.max_running_requests, "{} run", running_.size());
+  const bool reserved = options_.schedule_conservativeness >= 1;
+  const bool in_order = options_.schedule_policy == SchedulePolicy::kFcfs;
+  std::vector<const PageTable*> tables;
   RequestId last = 0;
   for (const auto& sequence : running_) {
-    see(sequence->pages());
+    tables.push_back(&sequence->table());
+    const int32_t pages = sequence->table().size();
     CHECK(!sequence->finished(), "request {} is finished and still runs", sequence->id());
-    CHECK(static_cast<int32_t>(sequence->pages().size()) ==
-              pages_for(sequence->reserved_tokens(), info_.page_size),
-          "request {} holds {} pages", sequence->id(), sequence->pages().size());
+    CHECK(pages >= pages_for(sequence->prefilling() ? sequence->token_count() : sequence->computed(),
+                             info_.page_size) &&
+              pages <= pages_for(sequence->most_tokens(), info_.page_size),
+          "request {} holds {} pages", sequence->id(), pages);
     CHECK(sequence->computed() < sequence->token_count() &&
-              sequence->token_count() < sequence->reserved_tokens() + 1,
-          "request {}: computed {} of {}, reserved {}", sequence->id(), sequence->computed(),
-          sequence->token_count(), sequence->reserved_tokens());
+              sequence->token_count() < sequence->most_tokens() + 1 && sequence->drafts() == 0,
+          "request {}: computed {} of {}, at most {}", sequence->id(), sequence->computed(),
+          sequence->token_count(), sequence->most_tokens());
     CHECK(sequence->prefilling() || sequence->computed() + 1 == sequence->token_count(), "request {}",
           sequence->id());
-    CHECK(sequence->id() > last, "request {} was admitted after {}", sequence->id(), last);
+    CHECK(!in_order || sequence->id() > last, "request {} was admitted after {}", sequence->id(), last);
     last = sequence->id();
   }
-  for (const auto& sequence : waiting_) {
-    CHECK(sequence->pages().empty() && sequence->computed() == 0, "request {} waits with pages",
-          sequence->id());
+  CHECK(!reserved || unclaimed_pages() <= ledger_.available(), "{} pages are promised, {} available",
+        unclaimed_pages(), ledger_.available());
+  if (!in_order) last = 0;
+  for (const auto& sequence : waiting_.sequences()) {
+    CHECK(sequence->table().pages.empty() && !sequence->table().lease && sequence->computed() == 0,
+          "request {} waits with pages", sequence->id());
     CHECK(sequence->id() > last, "request {} waits behind {}", sequence->id(), last);
     last = sequence->id();
   }
-  CHECK(counted == pool_.page_count(), "{} pages of {} have an owner", counted, pool_.page_count());
+  ledger_.check(tables);
 }
 
 }  // namespace tessera::engine

@@ -48,14 +48,25 @@ Request random_request(Random& random, const ExecutorInfo& info) {
   if (random.one_in(3)) request.stop_token_ids = {random.between(0, 255), random.between(0, 255)};
   if (random.one_in(3)) request.stop = {std::string(1, static_cast<char>(random.between('a', 'z')))};
   request.keep_stop = random.one_in(4);
+  if (random.one_in(3)) {
+    request.sampling.frequency_penalty = 0.5F;
+    request.sampling.repetition_penalty = 1.5F;
+  }
+  if (random.one_in(4)) request.sampling.min_new_tokens = random.between(0, request.max_new_tokens);
+  if (random.one_in(4)) {
+    request.logprobs = {.top = random.between(0, 3), .tokens = {7}};
+    request.prompt_logprobs_from = random.between(-1, prompt);
+  }
   return request;
 }
 
-/// The same request on a scheduler and a cache of its own, in one chunk.
-Client alone(const Request& request) {
-  FakeExecutor executor({.vocab_size = kByteVocab, .max_context = 64, .page_size = 64, .page_count = 1});
+/// The same request on a scheduler and a cache of its own, in one chunk, with nothing clever.
+Client alone(const Request& request, const FakeExecutor::Script& script) {
+  FakeExecutor executor({.vocab_size = kByteVocab, .max_context = 64, .page_size = 64, .page_count = 1},
+                        script);
   Scheduler scheduler(executor, byte_tokenizer(),
-                      {.chunked_prefill_size = 64, .eos_token_ids = {kEos, 0, 1, 2}}, 1);
+                      {.chunked_prefill_size = 64, .share_prefixes = false, .eos_token_ids = {kEos, 0, 1, 2}},
+                      1);
   Client client;
   scheduler.add(1, request, client.callback());
   while (!scheduler.idle())
@@ -71,27 +82,60 @@ void expect_same(const Plan& plan, const Client& expected) {
     ASSERT_LE(client.ids.size(), expected.ids.size());
     EXPECT_TRUE(std::equal(client.ids.begin(), client.ids.end(), expected.ids.begin()));
     EXPECT_TRUE(expected.text.starts_with(client.text));
+    EXPECT_TRUE(expected.logprobs.starts_with(client.logprobs));
     return;
   }
   EXPECT_EQ(client.ids, expected.ids);
   EXPECT_EQ(client.text, expected.text);
   EXPECT_EQ(client.finish->kind, expected.finish->kind);
   EXPECT_EQ(client.matched(), expected.matched());
+  EXPECT_EQ(client.logprobs, expected.logprobs);
 }
 
-void run_round(uint32_t seed) {
+/// As good as random, or with the last two tokens for its whole memory, so that answers go round in circles
+/// and can be guessed.
+FakeExecutor::Script random_script(Random& random) {
+  if (random.one_in(2)) return FakeExecutor::hashed(kByteVocab);
+  return [](std::span<const int32_t> history) {
+    const auto last = history.last(std::min<size_t>(2, history.size()));
+    return static_cast<int32_t>('a' + (last.front() * 7 + last.back() * 3) % 5);
+  };
+}
+
+EngineOptions random_options(Random& random) {
+  EngineOptions options{.max_running_requests = random.between(1, 6),
+                        .chunked_prefill_size = random.between(1, 12),
+                        .max_step_stretch = random.one_in(2) ? 0.0 : 2.0,
+                        .schedule_policy = static_cast<SchedulePolicy>(random.between(0, 3)),
+                        .share_prefixes = !random.one_in(4),
+                        .eos_token_ids = {kEos, 0, 1, 2}};
+  if (random.one_in(2)) options.schedule_conservativeness = 0.25 * random.between(0, 3);
+  if (random.one_in(2)) options.ngram.draft_tokens = random.between(1, 8);
+  return options;
+}
+
+/// What must have happened somewhere, or the rounds prove nothing.
+struct Seen {
+  int64_t cached = 0, retractions = 0, right_drafts = 0;
+};
+
+void run_round(uint32_t seed, Seen& seen) {
   Random random(seed);
   const int32_t page_size = random.between(1, 6);
   const ExecutorInfo info{.vocab_size = kByteVocab,
                           .max_context = random.between(8, 50),
                           .page_size = page_size,
                           .page_count = random.between(1 + 8 / page_size, 30)};
-  FakeExecutor executor(info);
-  Scheduler scheduler(executor, byte_tokenizer(),
-                      {.max_running_requests = random.between(1, 6),
-                       .chunked_prefill_size = random.between(1, 12),
-                       .eos_token_ids = {kEos, 0, 1, 2}},
-                      1);
+  const FakeExecutor::Script script = random_script(random);
+  // Time is what the rows cost: a decode reads the weights, a prompt's token comes on top.
+  double now = 0;
+  FakeExecutor executor(info, script, [&](std::span<const SequenceChunk> chunks) -> Status {
+    now += 1;
+    for (const SequenceChunk& chunk : chunks)
+      now += 0.05 * static_cast<double>(chunk.ids.size());
+    return {};
+  });
+  Scheduler scheduler(executor, byte_tokenizer(), random_options(random), 1, [&now] { return now; });
   std::deque<Plan> plans;
   int64_t work = 0;
   for (int32_t count = random.between(1, 20); count > 0; --count) {
@@ -103,8 +147,9 @@ void run_round(uint32_t seed) {
     ASSERT_TRUE(check_request(request, info)) << check_request(request, info).error().message();
     work += static_cast<int64_t>(request.prompt_ids.size()) + request.max_new_tokens;
   }
-  // One at a time, one token a step, is the slowest there can be: who needs longer starves.
-  const int64_t most_steps = plans.back().arrives + work + 30;
+  // One at a time, one token a step, is slow; to be interrupted and begin anew a few times is the slowest
+  // there can be: who needs longer starves.
+  const int64_t most_steps = plans.back().arrives + 6 * work + 60;
   for (int32_t step = 0; step <= most_steps; ++step) {
     for (size_t at = 0; at < plans.size(); ++at) {
       if (plans[at].arrives == step) scheduler.add(at + 1, plans[at].request, plans[at].client.callback());
@@ -116,15 +161,23 @@ void run_round(uint32_t seed) {
   EXPECT_TRUE(scheduler.idle());
   EXPECT_EQ(scheduler.stats().used_tokens, 0);
   for (const Plan& plan : plans)
-    expect_same(plan, alone(plan.request));
+    expect_same(plan, alone(plan.request, script));
+  const EngineStats stats = scheduler.stats();
+  seen.cached += stats.cached_tokens;
+  seen.retractions += stats.retractions;
+  seen.right_drafts += stats.draft_step_tokens - stats.draft_steps;
 }
 
 TEST(SchedulerProperty, EveryRequestGetsWhatItGetsAlone) {
-  for (uint32_t seed = 0; seed < 400; ++seed) {
+  Seen seen;
+  for (uint32_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    run_round(seed);
+    run_round(seed, seen);
     if (testing::Test::HasFailure()) return;
   }
+  EXPECT_GT(seen.cached, 1000);
+  EXPECT_GT(seen.retractions, 100);
+  EXPECT_GT(seen.right_drafts, 300);
 }
 
 TEST(SchedulerProperty, FirstTokensComeInTheOrderOfArrival) {
@@ -132,12 +185,13 @@ TEST(SchedulerProperty, FirstTokensComeInTheOrderOfArrival) {
     Random random(seed);
     const ExecutorInfo info{.vocab_size = kByteVocab, .max_context = 40, .page_size = 2, .page_count = 40};
     FakeExecutor executor(info);
-    Scheduler scheduler(executor, byte_tokenizer(), {.max_running_requests = 4, .chunked_prefill_size = 5},
-                        1);
+    Scheduler scheduler(executor, byte_tokenizer(),
+                        {.max_running_requests = 4, .chunked_prefill_size = 5, .max_step_stretch = 0}, 1);
     std::vector<RequestId> order;
     for (RequestId id = 1; id <= 20; ++id) {
       Request request = random_request(random, info);
       request.max_new_tokens = std::max(1, request.max_new_tokens);
+      request.logprobs.reset();  // they take steps of their own
       if (static_cast<int32_t>(request.prompt_ids.size()) + request.max_new_tokens > 40)
         request.max_new_tokens = 1;
       scheduler.add(id, std::move(request), [&order, id, first = true](const Output&) mutable {
@@ -186,14 +240,18 @@ TEST(FakeExecutor, NoticesAPageOfAnotherSequence) {
   ASSERT_TRUE(executor.step(std::vector<SequenceChunk>{{.ids = ids, .start = 0, .pages = mine}}, {}));
   ASSERT_TRUE(executor.step(std::vector<SequenceChunk>{{.ids = more, .start = 0, .pages = other}}, {}));
   ASSERT_TRUE(executor.step(
-      std::vector<SequenceChunk>{{.ids = more, .start = 3, .pages = mine, .wants_logits = true}}, logits));
+      std::vector<SequenceChunk>{
+          {.ids = more, .start = 3, .pages = mine, .logits = SequenceChunk::Logits::kLast}},
+      logits));
   const std::vector<int32_t> overwriting = {7, 7, 7};
   ASSERT_TRUE(
       executor.step(std::vector<SequenceChunk>{{.ids = overwriting, .start = 0, .pages = other}}, {}));
   EXPECT_FALSE(executor.step(std::vector<SequenceChunk>{{.ids = more, .start = 4, .pages = mine}}, {}));
-  const std::vector<SequenceChunk> both = {{.ids = more, .start = 0, .pages = mine},
-                                           {.ids = more, .start = 0, .pages = other}};
-  EXPECT_FALSE(executor.step(both, {})) << "page 1 is passed twice";
+  const std::vector<SequenceChunk> both = {{.ids = more, .start = 2, .pages = other},
+                                           {.ids = more, .start = 0, .pages = mine}};
+  const Status shared = executor.step(both, {});
+  ASSERT_FALSE(shared);
+  EXPECT_EQ(shared.error().message(), "page 1 is written to and passed twice in one step");
 }
 
 }  // namespace

@@ -29,6 +29,16 @@ TEST(SamplingParams, AMessageNamesFieldValueAndRange) {
   EXPECT_EQ(message({.min_p = 2.0F}), "min_p=2 is out of range, expected [0, 1]");
 }
 
+TEST(SamplingParams, AdjustmentsHaveRanges) {
+  EXPECT_EQ(message({.frequency_penalty = 2, .presence_penalty = -2, .repetition_penalty = 2}), "");
+  EXPECT_EQ(message({.frequency_penalty = 2.5F}), "frequency_penalty=2.5 is out of range, expected [-2, 2]");
+  EXPECT_EQ(message({.presence_penalty = NAN}), "presence_penalty=nan is out of range, expected [-2, 2]");
+  EXPECT_EQ(message({.repetition_penalty = 0}), "repetition_penalty=0 is out of range, expected (0, 2]");
+  EXPECT_EQ(message({.min_new_tokens = -1}), "min_new_tokens=-1 is negative, expected >= 0");
+  EXPECT_EQ(message({.logit_bias = {{3, 1.0F}, {5, -101.0F}}}),
+            "logit_bias of token 5 is -101, expected [-100, 100]");
+}
+
 TEST(SamplingParams, NanAndInfinityAreRefused) {
   EXPECT_NE(message({.temperature = NAN}), "");
   EXPECT_NE(message({.temperature = INFINITY}), "");

@@ -1,0 +1,35 @@
+// StepBudget: how many prompt tokens a step may take besides its decode rows, so that answers under way do
+// not stall: a step with prompt tokens lasts at most `stretch` times as long as one without. Learnt from the
+// times of the steps themselves; no model of the machine. Pure: time comes in as numbers. Engine thread only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace tessera::engine {
+
+class StepBudget {
+ public:
+  /// `most` prompt tokens per step in any case. `stretch` > 1, or 0: no limit but `most`.
+  StepBudget(int32_t most, double stretch) : most_(most), stretch_(stretch) {}
+
+  /// Prompt tokens for a step of `decode_rows`. 0 now and then: how long such a step takes without them is
+  /// then measured.
+  int32_t tokens(int32_t decode_rows) const;
+
+  /// A step took `seconds`.
+  void record(int32_t decode_rows, int32_t prompt_tokens, double seconds);
+
+ private:
+  double decode_seconds(int32_t decode_rows) const;
+  void learn_decode(int32_t decode_rows, double seconds);
+  void learn_prompt(double seconds_per_token);
+
+  int32_t most_;
+  double stretch_;
+  std::array<double, 16> decode_seconds_ = {};  // of steps of [2^i, 2^(i+1)) rows alone; 0: never seen
+  double prompt_seconds_ = 0;                   // what one more prompt token costs; 0: never seen
+  int32_t mixed_steps_ = 0;                     // in a row
+};
+
+}  // namespace tessera::engine
