@@ -26,17 +26,20 @@ engine::OpenOptions open_options(const ServeOptions& options) {
   open.context_length = options.context_length;
   open.max_total_tokens = options.max_total_tokens;
   open.mem_fraction_static = options.mem_fraction_static;
+  open.page_size = options.engine.page_size;
   open.chat_template_file = options.chat_template;
   return open;
 }
 
-engine::EngineOptions engine_options(const ServeOptions& options, std::vector<int32_t> eos_token_ids) {
+Result<engine::EngineOptions> make_engine_options(const ServeOptions& options,
+                                                  std::vector<int32_t> eos_token_ids) {
   engine::EngineOptions engine;
   engine.max_running_requests = options.max_running_requests;
   engine.max_queued_requests = options.max_queued_requests;
   engine.chunked_prefill_size = options.chunked_prefill_size;
   engine.eos_token_ids = std::move(eos_token_ids);
   engine.random_seed = options.random_seed;
+  TRY_STATUS(apply_engine_options(options.engine, engine));
   return engine;
 }
 
@@ -110,8 +113,9 @@ Status run_serve(const ServeOptions& given) {
   api::ModelCard card = TRY(make_card(options, model));
   warn_about(options, model);
   log_model(model.report, model.executor->info());
-  const auto engine = TRY(engine::Engine::start(std::move(model.executor), *model.tokenizer,
-                                                engine_options(options, model.eos_token_ids)));
+  engine::EngineOptions engine_options = TRY(make_engine_options(options, model.eos_token_ids));
+  const auto engine =
+      TRY(engine::Engine::start(std::move(model.executor), *model.tokenizer, std::move(engine_options)));
   return server::run(server_options(options, model.report), std::move(card), *engine,
                      {.skip_warmup = options.skip_server_warmup, .drain_timeout_s = options.drain_timeout_s});
 }

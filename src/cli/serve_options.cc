@@ -23,16 +23,17 @@ constexpr std::array kNoEffect = {
     NoEffect{"--cuda-graph-max-bs", 1},
     NoEffect{"--disable-cuda-graph", 0},
     NoEffect{"--disable-overlap-schedule", 0},
-    NoEffect{"--disable-radix-cache", 0},
     NoEffect{"--enable-mixed-chunk", 0},
     NoEffect{"--enable-torch-compile", 0},
     NoEffect{"--tokenizer-mode", 1},
     NoEffect{"--watchdog-timeout", 1},
     NoEffect{"--base-gpu-id", 1},
     NoEffect{"--stream-interval", 1},
-    NoEffect{"--max-prefill-tokens", 1},
-    NoEffect{"--schedule-conservativeness", 1},
-    NoEffect{"--page-size", 1},
+    NoEffect{"--speculative-ngram-match-type", 1},
+    NoEffect{"--speculative-ngram-min-bfs-breadth", 1},
+    NoEffect{"--speculative-ngram-max-bfs-breadth", 1},
+    NoEffect{"--speculative-ngram-branch-length", 1},
+    NoEffect{"--speculative-ngram-capacity", 1},
 };
 
 void add_names(CLI::App& command, ServeOptions& options) {
@@ -128,6 +129,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
   add_names(command, options);
   add_model(command, options);
   add_scheduling(command, options);
+  add_engine_options(command, options.engine);
   add_operation(command, options);
   add_no_effect(command, options);
 }
@@ -145,7 +147,7 @@ Status check_serve_options(ServeOptions& options) {
 }
 
 nlohmann::ordered_json describe(const ServeOptions& options) {
-  return {{"host", options.host},
+  nlohmann::ordered_json info = {{"host", options.host},
           {"port", options.port},
           {"dtype", options.dtype},
           {"kv_cache_dtype", options.kv_cache_dtype},
@@ -156,8 +158,9 @@ nlohmann::ordered_json describe(const ServeOptions& options) {
           {"max_queued_requests", options.max_queued_requests},
           {"chunked_prefill_size", options.chunked_prefill_size},
           {"mem_fraction_static", options.mem_fraction_static},
-          {"log_level", options.log_level},
-          {"disable_radix_cache", true}};
+          {"log_level", options.log_level}};
+  describe(options.engine, info);
+  return info;
 }
 
 }  // namespace tessera::cli

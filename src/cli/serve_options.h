@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 #include "base/result.h"
+#include "cli/engine_options.h"
 #include "models/model.h"
 
 namespace tessera::cli {
@@ -33,6 +34,7 @@ struct ServeOptions {
   int64_t max_total_tokens = 0;       // 0: by memory
   double mem_fraction_static = 0.88;  // of the memory that is there, for weights and cache
   int32_t chunked_prefill_size = 512;
+  EngineArguments engine;
   int threads = 0;  // 0: all cores
   std::optional<uint64_t> random_seed;
   bool skip_server_warmup = false;

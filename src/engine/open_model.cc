@@ -13,12 +13,6 @@
 namespace tessera::engine {
 namespace {
 
-#ifdef TESSERA_TINY
-constexpr int32_t kPageSize = 2;
-#else
-constexpr int32_t kPageSize = 64;  // tokens
-#endif
-
 // Without --max-total-tokens: what 64 requests of full length need, and no more than a busy server of a small
 // model fills (6 GB of SmolLM2-135M's cache), so that a large machine is not taken whole.
 constexpr int64_t kMaxDefaultContexts = 64;
@@ -46,8 +40,8 @@ int32_t choose_context(const OpenOptions& options, const models::ModelConfig& co
 /// Pages of the cache. `memory_bytes`: available before the weights were loaded.
 Result<int32_t> plan_pages(const OpenOptions& options, const models::Model& model, int32_t context,
                            uint64_t memory_bytes) {
-  const auto pages_for = [](int64_t tokens) {
-    const int64_t pages = tokens / kPageSize + (tokens % kPageSize != 0 ? 1 : 0);
+  const auto pages_for = [&options](int64_t tokens) {
+    const int64_t pages = tokens / options.page_size + (tokens % options.page_size != 0 ? 1 : 0);
     return static_cast<int32_t>(std::min<int64_t>(pages, std::numeric_limits<int32_t>::max()));
   };
   if (options.max_total_tokens > 0) return pages_for(options.max_total_tokens);
@@ -55,7 +49,7 @@ Result<int32_t> plan_pages(const OpenOptions& options, const models::Model& mode
       context, std::min(kMaxDefaultContexts * static_cast<int64_t>(context), kMaxDefaultTokens));
   const double budget = static_cast<double>(memory_bytes) * options.mem_fraction_static -
                         static_cast<double>(model.report().packed_bytes);
-  const auto page_bytes = static_cast<double>(model.page_bytes(kPageSize));
+  const auto page_bytes = static_cast<double>(model.page_bytes(options.page_size));
   if (budget < page_bytes) {
     return resource_exhausted(
         "{:.2f} of the {:.1f} MB of memory available hold {:.1f} MB of weights and no KV cache; expected "
@@ -81,7 +75,7 @@ Result<OpenedModel> open_model(const OpenOptions& options) {
   opened.report = model->report();
   ExecutorInfo info{.vocab_size = model->config().vocab,
                     .max_context = choose_context(options, model->config()),
-                    .page_size = kPageSize,
+                    .page_size = options.page_size,
                     .page_count = 0};
   info.page_count = TRY(plan_pages(options, *model, info.max_context, memory_bytes));
   auto cache = TRY(model->make_cache(info.page_size, info.page_count).context("KV cache"));

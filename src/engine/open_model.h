@@ -17,11 +17,18 @@
 
 namespace tessera::engine {
 
+#ifdef TESSERA_TINY
+constexpr int32_t kDefaultPageSize = 2;
+#else
+constexpr int32_t kDefaultPageSize = 64;
+#endif
+
 struct OpenOptions {
   models::LoadOptions load;
   int32_t context_length = 0;         // 0: the model's
   int64_t max_total_tokens = 0;       // of the KV cache; 0: by memory, at most 64 full contexts
   double mem_fraction_static = 0.88;  // share of the memory there is for weights and cache
+  int32_t page_size = kDefaultPageSize;  // tokens per page of the cache
   std::string chat_template_file;     // empty: the model's own
 };
 
