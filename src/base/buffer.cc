@@ -75,6 +75,13 @@ Result<AlignedBuffer> AlignedBuffer::allocate_lasting(size_t bytes) {
   return buffer;
 }
 
+AlignedBuffer AlignedBuffer::borrow(std::span<const std::byte> bytes) {
+  AlignedBuffer buffer;
+  buffer.data_ = const_cast<std::byte*>(bytes.data());
+  buffer.size_ = bytes.size();
+  return buffer;
+}
+
 AlignedBuffer::AlignedBuffer(size_t bytes) {
   auto buffer = allocate(bytes);
   CHECK(buffer.has_value(), "{}", buffer.error().message());
@@ -101,7 +108,7 @@ AlignedBuffer::~AlignedBuffer() {
 }
 
 void AlignedBuffer::release() {
-  if (data_ != nullptr) munmap(data_, mapped_);
+  if (mapped_ != 0) munmap(data_, mapped_);
   data_ = nullptr;
   size_ = mapped_ = 0;
 }

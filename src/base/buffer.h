@@ -18,6 +18,8 @@ class AlignedBuffer {
   /// As allocate(), for what is kept while the program runs (weights): such buffers lie one after the other
   /// in memory of huge pages, the small ones too. Freeing one is right but leaves a hole. Thread-safe.
   static Result<AlignedBuffer> allocate_lasting(size_t bytes);
+  /// A buffer in name: bytes that somebody else owns, keeps longer than this, and that nobody may write.
+  static AlignedBuffer borrow(std::span<const std::byte> bytes);
   /// As allocate(); for sizes that are our own (workspaces): aborts when the system refuses.
   explicit AlignedBuffer(size_t bytes);
   AlignedBuffer(AlignedBuffer&& other) noexcept;
@@ -28,6 +30,7 @@ class AlignedBuffer {
 
   std::byte* data() { return data_; }
   const std::byte* data() const { return data_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
@@ -47,7 +50,7 @@ class AlignedBuffer {
   void release();
   std::byte* data_ = nullptr;
   size_t size_ = 0;
-  size_t mapped_ = 0;
+  size_t mapped_ = 0;  // 0: borrowed
 };
 
 }  // namespace tessera

@@ -9,6 +9,13 @@
 #include <utility>
 
 namespace tessera {
+namespace {
+
+int64_t modified_ns(const struct stat& info) {
+  return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+}  // namespace
 
 Result<InputFile> InputFile::open(const std::filesystem::path& path) {
   InputFile file;
@@ -21,11 +28,15 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path) {
     return not_found("{}: cannot stat: {}", path.string(), std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return invalid_argument("{}: not a regular file", path.string());
   file.size_ = static_cast<uint64_t>(info.st_size);
+  file.modified_ns_ = modified_ns(info);
   return file;
 }
 
 InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(other.size_),
+      modified_ns_(other.modified_ns_) {}
 
 InputFile& InputFile::operator=(InputFile&& other) noexcept {
   if (this != &other) {
@@ -33,6 +44,7 @@ InputFile& InputFile::operator=(InputFile&& other) noexcept {
     path_ = std::move(other.path_);
     fd_ = std::exchange(other.fd_, -1);
     size_ = other.size_;
+    modified_ns_ = other.modified_ns_;
   }
   return *this;
 }
@@ -56,6 +68,19 @@ Status InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
     done += static_cast<size_t>(n);
   }
   return {};
+}
+
+void InputFile::will_read(uint64_t offset, uint64_t bytes) const {
+  posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+}
+
+Status InputFile::check_unchanged() const {
+  struct stat info{};
+  if (fstat(fd_, &info) != 0)
+    return internal_error("{}: cannot stat: {}", path_.string(), std::strerror(errno));
+  if (std::cmp_equal(info.st_size, size_) && modified_ns(info) == modified_ns_) return {};
+  return data_corrupt("{}: was written to while it was read, expected a file that nobody changes",
+                      path_.string());
 }
 
 Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t max_bytes) {

@@ -26,15 +26,23 @@ class InputFile {
 
   const std::filesystem::path& path() const { return path_; }
   uint64_t size() const { return size_; }
+  /// When its bytes were last written before it was opened, since 1970.
+  int64_t modified_seconds() const { return modified_ns_ / 1'000'000'000; }
 
   /// Fills `out` from byte `offset`; kDataCorrupt naming the file when it ends before.
   Status read_at(uint64_t offset, std::span<std::byte> out) const;
+  /// Says that these bytes will be read soon: the system starts to read them where it is not busy.
+  void will_read(uint64_t offset, uint64_t bytes) const;
+  /// kDataCorrupt naming the file when its bytes were written to since it was opened: what was read may be
+  /// half old. A file that another one was renamed over is not changed.
+  Status check_unchanged() const;
 
  private:
   InputFile() = default;
   std::filesystem::path path_;
   int fd_ = -1;
   uint64_t size_ = 0;
+  int64_t modified_ns_ = 0;
 };
 
 /// The whole file as text; an error if it is larger than `max_bytes`.

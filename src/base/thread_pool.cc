@@ -36,6 +36,7 @@ size_t usable_cpus(const std::vector<CoreCpus>& cores) {
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) {
   CHECK(options.threads >= 1 && options.threads <= static_cast<int>(kInsideMask), "threads={}",
         options.threads);
+  if (options.threads == 1) return;  // nobody to place or to wait for: made by the thousand while loading
   const std::vector<CoreCpus> cores = allowed_cores();
   const auto threads = static_cast<size_t>(options.threads);
   if (threads <= usable_cpus(cores)) spin_time_ = options.spin;

@@ -27,6 +27,8 @@ struct TokenizerConfig {
   /// chat_template.jinja wins over the template inside, as in transformers. kDataCorrupt names file, key and
   /// expectation.
   static Result<TokenizerConfig> load(const std::filesystem::path& directory);
+  /// The texts of tokenizer_config.json and chat_template.jinja; nullptr where there is no such file.
+  static Result<TokenizerConfig> from_texts(const std::string* json, const std::string* chat_template);
   /// The text of a tokenizer_config.json.
   static Result<TokenizerConfig> from_json(std::string_view json);
 

@@ -40,16 +40,18 @@ Result<std::vector<int32_t>> find_eos_ids(const ModelDir& model) {
   return std::vector<int32_t>{};
 }
 
+Result<json> parse_object(std::string_view text, const std::string& name) {
+  json value = TRY(parse_json(text, name));
+  if (!value.is_object()) return data_corrupt("{}: not a JSON object", name);
+  return value;
+}
+
 }  // namespace
 
 Result<json> read_json_object(const std::filesystem::path& directory, std::string_view file_name) {
   const std::string name = (directory / file_name).string();
   const InputFile file = TRY(open_model_file(directory, file_name));
-  const JsonLimits limits;
-  const std::string text = TRY(read_text_file(file.path(), limits.max_bytes));
-  json value = TRY(parse_json(text, name, limits));
-  if (!value.is_object()) return data_corrupt("{}: not a JSON object", name);
-  return value;
+  return parse_object(TRY(read_text_file(file.path(), JsonLimits{}.max_bytes)), name);
 }
 
 Result<ModelDir> open_model_dir(const std::filesystem::path& directory) {
@@ -59,6 +61,21 @@ Result<ModelDir> open_model_dir(const std::filesystem::path& directory) {
   if (std::filesystem::exists(directory / "generation_config.json", error)) {
     model.generation_config = TRY(read_json_object(directory, "generation_config.json"));
   }
+  model.eos_token_ids = TRY(find_eos_ids(model));
+  return model;
+}
+
+Result<ModelDir> parse_model_dir(const ModelFiles& files) {
+  ModelDir model{
+      .path = files.origin, .config = {}, .generation_config = json::object(), .eos_token_ids = {}};
+  const auto parse = [&](std::string_view name, json& into) -> Status {
+    const std::string* text = files.find(name);
+    if (text != nullptr) into = TRY(parse_object(*text, (files.origin / name).string()));
+    return {};
+  };
+  TRY_STATUS(parse("config.json", model.config));
+  if (model.config.is_null()) return not_found("{}: no config.json", files.origin.string());
+  TRY_STATUS(parse("generation_config.json", model.generation_config));
   model.eos_token_ids = TRY(find_eos_ids(model));
   return model;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "formats/hf/model_files.h"
 
 namespace tessera::formats {
 
@@ -24,6 +25,8 @@ struct ModelDir {
 
 /// kNotFound when config.json is absent.
 Result<ModelDir> open_model_dir(const std::filesystem::path& directory);
+/// As that, of files that were read already.
+Result<ModelDir> parse_model_dir(const ModelFiles& files);
 
 /// An object in DIRECTORY/FILE_NAME, within the default limits of parse_json(). kNotFound when the file is
 /// absent.
