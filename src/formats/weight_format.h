@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "formats/tensor_source.h"
+#include "quant/attention_data.h"
 #include "quant/linear_data.h"
 
 namespace tessera::formats {
@@ -20,11 +21,15 @@ namespace tessera::formats {
 /// it.
 enum class ModuleKind { kLinear, kEmbedding };
 
+struct AttentionHeads {
+  int32_t query = 0, key = 0, dim = 0;
+};
+
 class WeightReader {
  public:
   virtual ~WeightReader() = default;
 
-  /// The format's name as --quantization says it: "none", "compressed-tensors", "modelslim".
+  /// The format's name as --quantization says it: "none", "compressed-tensors", "modelslim", "gptq" ...
   virtual std::string_view format_name() const = 0;
 
   /// Scheme of the module `name` (dotted path, without ".weight"), from the config and then the tensors,
@@ -45,6 +50,20 @@ class WeightReader {
 
   /// Reads and decodes. Scales are checked: finite and > 0.
   virtual Result<quant::LinearData> read(std::string_view name, int64_t out, int64_t in) const = 0;
+
+  /// The same three for what the format says of the module of a layer's attention ("...self_attn") itself.
+  virtual std::vector<std::string> attention_tensor_names(std::string_view /*name*/) const { return {}; }
+  virtual Status check_attention(std::string_view /*name*/, const AttentionHeads& /*heads*/) const { return {}; }
+  virtual Result<quant::AttentionData> read_attention(std::string_view /*name*/,
+                                                      const AttentionHeads& /*heads*/) const {
+    return quant::AttentionData();
+  }
+};
+
+/// One way in which a format stores the weights of a linear, by the format's own name for it, and how they run here.
+struct StoredScheme {
+  std::string name;
+  quant::LinearScheme runs_as;
 };
 
 struct WeightFormat {
@@ -54,6 +73,8 @@ struct WeightFormat {
   /// `source` outlives the reader.
   Result<std::unique_ptr<WeightReader>> (*open)(const nlohmann::json& config, const std::string& directory,
                                                 const TensorSource& source);
+  /// All that it reads, for the table of what is supported.
+  std::vector<StoredScheme> (*stored_schemes)();
 };
 
 /// Most specific first; the last ("none": float weights) matches every directory without a

@@ -69,6 +69,8 @@ Parameters declare(const ModelConfig& config, DecoderWeights& weights) {
     const std::string prefix = fmt::format("model.layers.{}.", index);
     declare_norm(prefix + "input_layernorm", config.hidden, layer.attention_norm, parameters);
     declare_attention(config, prefix + "self_attn.", layer.attention, parameters);
+    parameters.attention(layer.attention.extras, prefix + "self_attn",
+                         {.query = config.heads, .key = config.kv_heads, .dim = config.head_dim});
     declare_norm(prefix + "post_attention_layernorm", config.hidden, layer.mlp_norm, parameters);
     if (config.is_moe_layer(index)) {
       declare_moe(config, prefix + "mlp.", layer.moe, parameters);

@@ -14,6 +14,7 @@ namespace tessera::models {
 struct AttentionWeights {
   ops::Linear q, k, v, o;
   std::vector<float> q_norm, k_norm;  // [head_dim] or empty
+  AttentionExtras extras;
 };
 
 struct MlpWeights {

@@ -29,6 +29,7 @@ void GroupedMlp::forward(std::span<const GatedLinears> experts, const Visits& vi
                          MatrixView<const float> x, MatrixView<float> out, ThreadPool& pool) {
   CHECK(visits.experts() == static_cast<int64_t>(experts.size()) && out.rows == x.rows,
         "{} experts of {}, {} rows to {}", visits.experts(), experts.size(), x.rows, out.rows);
+  if (WholeRowMlp::wanted(experts)) return whole_rows_.forward(experts, visits, x, out, pool);
   make_groups(experts, visits, x, pool);
   make_tasks(pool);
   while (lanes_.size() < lane_count(pool))

@@ -7,8 +7,8 @@
 //      range of down and added to the rows of the output with the visits' weights.
 //
 // So every output is summed by one worker, experts ascending: a row has the same bits alone or in any batch,
-// and with any number of threads. Every linear may have a scheme of its own. Owns workspaces that grow and
-// are reused; one caller at a time.
+// and with any number of threads. Every linear may have a scheme of its own; where outputs are transformed,
+// WholeRowMlp does it all. Owns workspaces that grow and are reused; one caller at a time.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "ops/gated_product.h"
 #include "ops/grouped_input.h"
 #include "ops/moe_route.h"
+#include "ops/whole_row_mlp.h"
 
 namespace tessera::ops {
 
@@ -67,6 +68,7 @@ class GroupedMlp {
   std::vector<Task> tasks_;
   std::deque<LinearInput> down_inputs_;  // by group
   std::deque<Lane> lanes_;               // by worker; deques, because neither can be moved
+  WholeRowMlp whole_rows_;
 };
 
 }  // namespace tessera::ops

@@ -20,11 +20,12 @@ namespace {
 
 struct Scheme {
   int bits = 32, activation_bits = 16, group = 0;
-  bool is_static = false, transformed = false;
+  bool is_static = false, transformed = false, output_transformed = false;
 };
 constexpr Scheme kF32{}, kBf16{.bits = 16}, kW8A8{8, 8}, kW4A8{4, 8}, kW4A4{4, 4}, kW4A4G32{4, 4, 32},
     kW4A16G32{4, 16, 32}, kStatic{.bits = 8, .activation_bits = 8, .is_static = true},
-    kTransformed{.bits = 8, .activation_bits = 8, .transformed = true};
+    kTransformed{.bits = 8, .activation_bits = 8, .transformed = true},
+    kTransformedOutput{.bits = 8, .activation_bits = 8, .output_transformed = true};
 
 std::vector<float> normal_values(size_t count, uint32_t seed, float deviation = 1) {
   std::mt19937 random(seed);
@@ -50,6 +51,7 @@ Linear make_linear(int64_t out, int64_t in, const Scheme& scheme, uint32_t seed,
       factor += 1;
     data.transform = {quant::ColumnFactors{factors}};
   }
+  if (scheme.output_transformed) data.output_transform = {quant::BlockHadamard{.size = out & -out}};
   if (scheme.bits >= 16) {
     data.values = Tensor(DType::kF32, {out, in});
     std::ranges::copy(values, data.values.as<float>().begin());
@@ -214,6 +216,9 @@ TEST(GroupedMlp, EveryScheme) {
        2e-2},
       {"static", {{kStatic, kStatic, kW8A8}, {kStatic, kW8A8, kStatic}}, 0.15},
       {"transformed", {{kTransformed, kTransformed, kTransformed}, {kTransformed, kW8A8, kW8A8}}, INFINITY},
+      {"transformed outputs",
+       {{kTransformedOutput, kTransformed, kTransformedOutput}, {kW8A8, kW8A8, kW8A8}},
+       INFINITY},
   };
   for (const Case& c : cases) {
     const Layer layer(5, 96, 64, c.schemes);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <random>
+#include <tuple>
 
 #include "ops/linear.h"
 
@@ -99,12 +101,105 @@ TEST(InputTransform, ColumnsInAnotherOrder) {
   }
 }
 
+/// Each block of x times `matrix` [n, n], in double precision.
+std::vector<double> by_blocks(const std::vector<float>& x, const std::vector<double>& matrix, size_t n) {
+  std::vector<double> y(x.size());
+  for (size_t first = 0; first < x.size(); first += n) {
+    for (size_t k = 0; k < n; ++k)
+      for (size_t j = 0; j < n; ++j)
+        y[first + j] += static_cast<double>(x[first + k]) * matrix[k * n + j];
+  }
+  return y;
+}
+
+/// `steps` on rows one apart from another, several tokens and one alone, into other rows and in place.
+void expect_blocks(const quant::InputTransform& steps, const std::vector<double>& matrix, size_t n,
+                   int64_t in) {
+  ThreadPool pool(2);
+  const int64_t tokens = 37, stride = in + 3;
+  const auto transform = made(steps, in);
+  const auto x = random_floats(static_cast<size_t>(tokens * stride), 11);
+  std::vector<float> y(static_cast<size_t>(tokens * in)), in_place(x);
+  transform->apply({x.data(), tokens, in, stride}, {y.data(), tokens, in}, pool);
+  transform->apply_in_place({in_place.data(), tokens, in, stride});
+  for (int64_t token = 0; token < tokens; ++token) {
+    const std::vector<float> row(x.begin() + token * stride, x.begin() + token * stride + in);
+    const auto expected = by_blocks(row, matrix, n);
+    std::vector<float> alone(row.size());
+    transform->apply({row.data(), 1, in}, {alone.data(), 1, in}, pool);
+    for (size_t k = 0; k < row.size(); ++k) {
+      const float got = y[static_cast<size_t>(token * in) + k];
+      ASSERT_NEAR(got, expected[k], 1e-5 * std::sqrt(static_cast<double>(n))) << token << ", " << k;
+      ASSERT_EQ(got, alone[k]) << token << ", " << k;
+      ASSERT_EQ(got, in_place[static_cast<size_t>(token * stride) + k]) << token << ", " << k;
+    }
+  }
+}
+
+TEST(InputTransform, MatricesOverBlocks) {
+  for (const auto& [n, in] : {std::pair<int64_t, int64_t>{1, 5}, {7, 21}, {16, 16}, {20, 40}, {48, 96}}) {
+    const auto size = static_cast<size_t>(n);
+    auto matrix = std::make_shared<quant::SquareMatrix>();
+    matrix->size = n;
+    matrix->values = random_floats(size * size, 12);
+    const std::vector<double> numbers(matrix->values.begin(), matrix->values.end());
+    expect_blocks({quant::BlockMatrix{matrix}}, numbers, size, in);
+  }
+}
+
+TEST(InputTransform, HadamardsOverBlocks) {
+  for (const bool transposed : {false, true}) {
+    for (const auto& [base, n, in] : {std::tuple<int64_t, int64_t, int64_t>{1, 4, 12},
+                                      {1, 64, 128},
+                                      {4, 32, 64},
+                                      {12, 48, 96},
+                                      {12, 192, 192}}) {
+      quant::BlockHadamard hadamard{.size = n, .base = base, .transposed = transposed};
+      const auto order = static_cast<size_t>(base), size = static_cast<size_t>(n), run = size / order;
+      if (base > 1) {
+        hadamard.signs = random_floats(order * order, 13);
+        for (float& sign : hadamard.signs)
+          sign = sign < 0 ? -1.F : 1.F;
+      }
+      std::vector<double> matrix(size * size);
+      for (size_t row = 0; row < size; ++row) {
+        for (size_t column = 0; column < size; ++column) {
+          const double b = base == 1 ? 1 : hadamard.signs[row / run * order + column / run];
+          const double sylvester = std::popcount(row % run & column % run) % 2 == 0 ? 1 : -1;
+          const size_t at = transposed ? column * size + row : row * size + column;
+          matrix[at] = b * sylvester / std::sqrt(static_cast<double>(n));
+        }
+      }
+      expect_blocks({hadamard}, matrix, size, in);
+    }
+  }
+}
+
+TEST(InputTransform, LinearsShareTheirMatrices) {
+  auto matrix = std::make_shared<quant::SquareMatrix>();
+  matrix->size = 32;
+  matrix->values = random_floats(32 * 32, 14);
+  SharedMatrices shared;
+  const auto one = InputTransform::make({quant::BlockMatrix{matrix}}, 64, &shared);
+  const int64_t bytes = shared.bytes();
+  EXPECT_EQ(bytes, 2 * 32 * 32 * 4);
+  const auto other = InputTransform::make({quant::BlockMatrix{matrix}}, 96, &shared);
+  EXPECT_EQ(shared.bytes(), bytes);
+  EXPECT_TRUE(one.has_value() && other.has_value() && **one == **other && (*one)->bytes() == 0);
+}
+
 TEST(InputTransform, SizesThatDoNotFit) {
   const auto error = [](quant::InputTransform steps, int64_t in) {
     const auto transform = InputTransform::make(std::move(steps), in);
     return transform.has_value() ? "" : transform.error().message();
   };
   EXPECT_EQ(error({quant::ColumnFactors{{1.F, 2.F}}}, 3), "2 factors of the input, expected 3");
+  for (const auto& hadamard : {quant::BlockHadamard{.size = 24}, quant::BlockHadamard{.size = 32},
+                               quant::BlockHadamard{.size = 12, .base = 6, .signs = std::vector<float>(36)},
+                               quant::BlockHadamard{.size = 12, .base = 12}})
+    EXPECT_NE(error({hadamard}, 48), "") << hadamard.size;
+  const auto matrix = std::make_shared<quant::SquareMatrix>(quant::SquareMatrix{5, std::vector<float>(25)});
+  EXPECT_NE(error({quant::BlockMatrix{matrix}}, 48), "");
   EXPECT_EQ(error({random_pair(2, 3)}, 8),
             "a Kronecker pair of 4 and 9 numbers for [2, 3], expected squares for 8 columns");
   auto pair = random_pair(2, 3);

@@ -1,9 +1,10 @@
 // InputTransform: what a linear does to its input row before it is quantized and multiplied, as its weights
 // expect it. It undoes what was multiplied into the weights, so a checkpoint with it cannot run without it.
-// Plain data.
+// The same steps serve what comes out of a linear, and the heads of queries and keys. Plain data.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <variant>
 #include <vector>
 
@@ -29,7 +30,34 @@ struct ColumnOrder {
   bool operator==(const ColumnOrder&) const = default;
 };
 
-using TransformStep = std::variant<ColumnFactors, KroneckerPair, ColumnOrder>;
+inline constexpr int64_t kMaxHadamardBase = 256;
+
+/// Each block of `size` numbers becomes block * H / sqrt(size), with the H = B (x) Sylvester of
+/// kernels/hadamard, or its transpose.
+struct BlockHadamard {
+  int64_t size = 0;               // base times a power of two
+  int64_t base = 1;               // 1, or a multiple of 4 up to kMaxHadamardBase
+  std::vector<float> signs = {};  // B: [base, base] of 1 and -1; empty when base is 1
+  bool transposed = false;
+  bool operator==(const BlockHadamard&) const = default;
+};
+
+struct SquareMatrix {
+  int64_t size = 0;
+  std::vector<float> values;  // [size, size]
+  bool operator==(const SquareMatrix&) const = default;
+};
+
+/// Each block of matrix->size numbers becomes block * matrix. A checkpoint has few such matrices for many
+/// linears, so they are shared.
+struct BlockMatrix {
+  std::shared_ptr<const SquareMatrix> matrix;  // not null
+  bool operator==(const BlockMatrix& other) const {
+    return matrix == other.matrix || *matrix == *other.matrix;
+  }
+};
+
+using TransformStep = std::variant<ColumnFactors, KroneckerPair, ColumnOrder, BlockHadamard, BlockMatrix>;
 
 /// Steps in the order in which they are applied; none = the input as it is.
 using InputTransform = std::vector<TransformStep>;

@@ -24,6 +24,7 @@ struct LinearData {
   std::vector<float> bias;          // [out] or empty
   StaticScale input;                // of static activations
   InputTransform transform;         // of the input, before it is quantized; empty = none
+  InputTransform output_transform;  // of the output, bias included; empty = none
 
   int64_t groups() const { return scheme.weight.group_size == 0 ? 1 : in / scheme.weight.group_size; }
 };

@@ -47,7 +47,8 @@ struct StaticScale {
 struct LinearScheme {
   WeightScheme weight;
   ActivationScheme activation;
-  bool transformed = false;  // the input goes through LinearData::transform first
+  bool transformed =
+      false;  // the input goes through LinearData::transform first, or the output through its own
   bool operator==(const LinearScheme&) const = default;
 
   bool is_float() const { return weight.bits >= 16; }

@@ -23,6 +23,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 import modelslim_operators
+from fnv1a import fnv1a
 
 SOURCE = Path(__file__).resolve().parents[2] / "tests" / "golden" / "models"
 OUT = SOURCE.parent / "modelslim"
@@ -206,13 +207,6 @@ def make_v0(directory: Path) -> None:
     (directory / "quant_model_weight_w8a8.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
     (directory / "quant_model_description.json").unlink()
     (directory / "quant_model_description_w8a8.json").write_text(json.dumps(description, indent=1) + "\n")
-
-
-def fnv1a(data: bytes) -> str:
-    value = 0xCBF29CE484222325
-    for byte in data:
-        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return f"{value:016x}"
 
 
 @torch.no_grad()

@@ -170,7 +170,7 @@ bool is_dense(const json& sparsity) {
   return format != sparsity.end() && *format == "dense";
 }
 
-/// A non-empty object (sparsity_config, transform_config) or a non-null scheme.
+/// A non-empty object.
 Result<bool> is_present(const Fields& fields, std::string_view key) {
   const json* value = fields.find(key);
   if (value == nullptr) return false;
@@ -199,8 +199,11 @@ Result<QuantizationConfig> parse_config(const json& object) {
   config.kv_cache_scheme = TRY(parse_optional_args(fields, "kv_cache_scheme"));
   config.has_sparsity =
       TRY(is_present(fields, "sparsity_config")) && !is_dense(*fields.find("sparsity_config"));
-  config.has_transforms = TRY(is_present(fields, "transform_config"));
+  if (const json* transforms = fields.find("transform_config"))
+    config.transforms = TRY(parse_transforms(*transforms));
   const json* groups = fields.find("config_groups");
+  // Rotated and not quantized: the library writes the transforms alone.
+  if (groups == nullptr && !config.transforms.empty()) return config;
   if (groups == nullptr || !groups->is_object()) return fields.wrong("config_groups", "an object of groups");
   for (const auto& [name, value] : groups->items()) {
     config.groups.push_back(TRY(parse_group(name, value, config.format)));

@@ -6,11 +6,13 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "formats/compressed_tensors/transform_config.h"
 #include "quant/scheme.h"
 
 namespace tessera::formats::compressed_tensors {
@@ -42,7 +44,8 @@ struct QuantizationConfig {
   std::vector<Group> groups;  // in the file's order of names
   std::vector<std::string> ignore;
   std::optional<QuantArgs> kv_cache_scheme = {};
-  bool has_sparsity = false, has_transforms = false;
+  bool has_sparsity = false;
+  std::vector<TransformGroup> transforms = {};
 };
 
 /// How the codes of a weight lie in the file. One scale (and zero point) belongs to a block of rows x
@@ -78,5 +81,10 @@ WeightCoding coding_of(const Group& group);
 /// Presets by the library's name, in any case: "W8A8", "W4A16_ASYM", "FP8_BLOCK", "NVFP4" ... nullopt for
 /// others.
 std::optional<Group> preset(std::string_view name);
+/// All of them but INT8, another name of W8A8.
+std::vector<std::string> preset_names();
+
+/// Names of "format" that we read.
+std::span<const std::string_view> storage_formats();
 
 }  // namespace tessera::formats::compressed_tensors

@@ -5,11 +5,13 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "formats/compressed_tensors/config.h"
 #include "formats/compressed_tensors/decode.h"
 #include "formats/compressed_tensors/module.h"
 #include "formats/compressed_tensors/targets.h"
+#include "formats/compressed_tensors/transforms.h"
 #include "formats/float_weights.h"
 
 namespace tessera::formats::compressed_tensors {
@@ -20,8 +22,13 @@ using quant::LinearScheme;
 
 class Reader final : public WeightReader {
  public:
-  Reader(const TensorSource& source, QuantizationConfig config, TargetMatcher matcher)
-      : source_(source), config_(std::move(config)), matcher_(std::move(matcher)) {}
+  Reader(const TensorSource& source, QuantizationConfig config, TargetMatcher matcher,
+         std::unique_ptr<const Transforms> transforms, std::string attention_class)
+      : source_(source),
+        config_(std::move(config)),
+        matcher_(std::move(matcher)),
+        transforms_(std::move(transforms)),
+        attention_class_(std::move(attention_class)) {}
 
   std::string_view format_name() const override { return kFormat.name; }
 
@@ -32,6 +39,8 @@ class Reader final : public WeightReader {
   std::vector<std::string> tensor_names(std::string_view name, ModuleKind /*kind*/) const override {
     auto names = find_module(source_, name).names();
     std::ranges::move(cache_scales(name), std::back_inserter(names));
+    std::ranges::move(transforms_->tensor_names(input_of(name)), std::back_inserter(names));
+    std::ranges::move(transforms_->tensor_names(output_of(name)), std::back_inserter(names));
     return names;
   }
 
@@ -49,35 +58,68 @@ class Reader final : public WeightReader {
 
   Result<LinearData> read(std::string_view name, int64_t out, int64_t in) const override {
     const Module module = find_module(source_, name);
-    LinearData data;
-    data.scheme = TRY(scheme(name, ModuleKind::kLinear, module));
-    TRY_STATUS(check(name, module, data.scheme, out, in));
-    if (module.stored == Stored::kFloat) return read_float_linear(source_, name, out, in);
-    data.out = out;
-    data.in = in;
-    TRY_STATUS(check_shape_tensor(module, out, in));
-    const Stock stock{source_, module, in_numbers(coding(name, module), out, in), out, in};
-    if (module.small_floats()) {
-      data.values = TRY(decode_floats(stock));
-    } else {
-      TRY_STATUS(decode_integers(stock, data));
-    }
-    if (data.scheme.activation.is_static)
-      data.input = TRY(read_static_input(source_, module, data.scheme.activation.bits));
-    data.bias = TRY(read_bias(source_, name));
+    const LinearScheme linear = TRY(scheme(name, ModuleKind::kLinear, module));
+    TRY_STATUS(check(name, module, linear, out, in));
+    LinearData data = module.stored == Stored::kFloat ? TRY(read_float_linear(source_, name, out, in))
+                                                      : TRY(decode(name, module, linear, out, in));
+    // Columns that were put into another order are columns of what the transform gives.
+    auto input = TRY(transforms_->steps(input_of(name), in));
+    std::ranges::move(data.transform, std::back_inserter(input));
+    data.transform = std::move(input);
+    data.output_transform = TRY(transforms_->steps(output_of(name), out));
+    data.scheme.transformed = !data.transform.empty() || !data.output_transform.empty();
+    return data;
+  }
+
+  std::vector<std::string> attention_tensor_names(std::string_view name) const override {
+    auto names = transforms_->tensor_names(queries_of(name));
+    std::ranges::move(transforms_->tensor_names(keys_of(name)), std::back_inserter(names));
+    return names;
+  }
+
+  Status check_attention(std::string_view name, const AttentionHeads& heads) const override {
+    auto misfits = transforms_->misfits(queries_of(name), heads.dim);
+    std::ranges::move(transforms_->misfits(keys_of(name), heads.dim), std::back_inserter(misfits));
+    return misfits_to_status(name, misfits);
+  }
+
+  Result<quant::AttentionData> read_attention(std::string_view name,
+                                              const AttentionHeads& heads) const override {
+    TRY_STATUS(check_attention(name, heads));
+    quant::AttentionData data;
+    data.query_transform = TRY(transforms_->steps(queries_of(name), heads.dim, heads.query));
+    data.key_transform = TRY(transforms_->steps(keys_of(name), heads.dim, heads.key));
     return data;
   }
 
  private:
+  /// transformers' routers are no Linear, so a target of that name does not mean them.
+  static std::string_view class_of(std::string_view name) { return name.ends_with(".gate") ? "" : "Linear"; }
+  static TransformSite input_of(std::string_view name) {
+    return {name, class_of(name), TransformLocation::kInput};
+  }
+  static TransformSite output_of(std::string_view name) {
+    return {name, class_of(name), TransformLocation::kOutput};
+  }
+  TransformSite queries_of(std::string_view name) const {
+    return {name, attention_class_, TransformLocation::kQuery};
+  }
+  TransformSite keys_of(std::string_view name) const {
+    return {name, attention_class_, TransformLocation::kKey};
+  }
+
   /// The group that says how the module's weights are quantized; nullptr = none.
   const Group* group_of(std::string_view name, ModuleKind kind) const;
   /// As the group has it where that speaks of the kind of weights that are there, else as the tensors do.
   WeightCoding coding(std::string_view name, const Module& module) const;
   Result<LinearScheme> scheme(std::string_view name, ModuleKind kind, const Module& module) const;
+  Result<LinearScheme> weight_scheme(std::string_view name, ModuleKind kind, const Module& module) const;
   static Result<LinearScheme> scheme_from_tensors(std::string_view name, const Module& module);
   Status check(std::string_view name, const Module& module, const LinearScheme& scheme, int64_t out,
                int64_t in) const;
   Status check_shape_tensor(const Module& module, int64_t out, int64_t in) const;
+  Result<LinearData> decode(std::string_view name, const Module& module, const LinearScheme& scheme,
+                            int64_t out, int64_t in) const;
   std::vector<std::string> cache_scales(std::string_view name) const;
   void warn_disagreement(std::string_view name, std::string_view config_says,
                          std::string_view tensors_say) const;
@@ -85,6 +127,8 @@ class Reader final : public WeightReader {
   const TensorSource& source_;
   QuantizationConfig config_;
   TargetMatcher matcher_;
+  std::unique_ptr<const Transforms> transforms_;
+  std::string attention_class_;
   mutable std::atomic<bool> warned_{false};
 };
 
@@ -143,6 +187,13 @@ Result<LinearScheme> Reader::scheme_from_tensors(std::string_view name, const Mo
 }
 
 Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, const Module& module) const {
+  LinearScheme scheme = TRY(weight_scheme(name, kind, module));
+  if (transforms_->any(input_of(name)) || transforms_->any(output_of(name))) scheme.transformed = true;
+  return scheme;
+}
+
+Result<LinearScheme> Reader::weight_scheme(std::string_view name, ModuleKind kind,
+                                           const Module& module) const {
   const Group* group = group_of(name, kind);
   if (module.stored == Stored::kAbsent)
     return not_found("{}: neither weight nor weight_packed is in the checkpoint", name);
@@ -171,11 +222,35 @@ Result<LinearScheme> Reader::scheme(std::string_view name, ModuleKind kind, cons
 
 Status Reader::check(std::string_view name, const Module& module, const LinearScheme& scheme, int64_t out,
                      int64_t in) const {
-  if (module.stored == Stored::kFloat)
-    return misfits_to_status(name, float_linear_misfits(source_, name, out, in));
-  auto misfits = quantized_misfits(module, coding(name, module), scheme, out, in);
-  append_bias_misfits(source_, name, out, misfits);
+  std::vector<std::string> misfits;
+  if (module.stored == Stored::kFloat) {
+    misfits = float_linear_misfits(source_, name, out, in);
+  } else {
+    misfits = quantized_misfits(module, coding(name, module), scheme, out, in);
+    append_bias_misfits(source_, name, out, misfits);
+  }
+  std::ranges::move(transforms_->misfits(input_of(name), in), std::back_inserter(misfits));
+  std::ranges::move(transforms_->misfits(output_of(name), out), std::back_inserter(misfits));
   return misfits_to_status(name, misfits);
+}
+
+Result<LinearData> Reader::decode(std::string_view name, const Module& module, const LinearScheme& scheme,
+                                  int64_t out, int64_t in) const {
+  LinearData data;
+  data.scheme = scheme;
+  data.out = out;
+  data.in = in;
+  TRY_STATUS(check_shape_tensor(module, out, in));
+  const Stock stock{source_, module, in_numbers(coding(name, module), out, in), out, in};
+  if (module.small_floats()) {
+    data.values = TRY(decode_floats(stock));
+  } else {
+    TRY_STATUS(decode_integers(stock, data));
+  }
+  if (scheme.activation.is_static)
+    data.input = TRY(read_static_input(source_, module, scheme.activation.bits));
+  data.bias = TRY(read_bias(source_, name));
+  return data;
 }
 
 Status Reader::check_shape_tensor(const Module& module, int64_t out, int64_t in) const {
@@ -197,9 +272,46 @@ bool matches(const nlohmann::json& config, const std::string& /*directory*/) {
   return *method == "compressed-tensors";
 }
 
+/// "Qwen3ForCausalLM" -> "Qwen3Attention": transformers' class of the attention modules.
+std::string attention_class(const nlohmann::json& config) {
+  const auto names = config.find("architectures");
+  if (names == config.end() || !names->is_array() || names->empty() || !names->front().is_string()) return {};
+  const auto name = names->front().get<std::string>();
+  return name.substr(0, name.find("For")) + "Attention";
+}
+
+/// Online transforms of modules that are not read as linears.
+Status check_embeddings(const Transforms& transforms, const TensorSource& source) {
+  for (const TransformLocation location : {TransformLocation::kInput, TransformLocation::kOutput}) {
+    if (transforms.any({"model.embed_tokens", "Embedding", location})) {
+      return unsupported("config.json: an online transform of model.embed_tokens, expected it to be fused");
+    }
+    const bool tied =
+        source.find("lm_head.weight") == nullptr && source.find("lm_head.weight_packed") == nullptr;
+    if (tied && transforms.any({"lm_head", "Linear", location})) {
+      return unsupported(
+          "config.json: an online transform of lm_head, which is tied to the embeddings, expected tensors of "
+          "its own");
+    }
+  }
+  return {};
+}
+
+/// By the library's presets; other groups, granularities and widths differ in nothing else.
+std::vector<StoredScheme> stored_schemes() {
+  std::vector<StoredScheme> schemes;
+  for (const std::string& name : preset_names()) {
+    const auto group = preset(name);
+    CHECK(group.has_value(), "{}", name);
+    schemes.push_back({name, scheme_of(*group)});
+  }
+  return schemes;
+}
+
 }  // namespace
 
-const WeightFormat kFormat{.name = "compressed-tensors", .matches = matches, .open = open_reader};
+const WeightFormat kFormat{
+    .name = "compressed-tensors", .matches = matches, .open = open_reader, .stored_schemes = stored_schemes};
 
 Result<std::unique_ptr<WeightReader>> open_reader(const nlohmann::json& config, const std::string& directory,
                                                   const TensorSource& source) {
@@ -218,8 +330,10 @@ Result<std::unique_ptr<WeightReader>> open_reader(const nlohmann::json& config, 
   for (const std::string& remark : remarks(parsed))
     LOG_INFO("compressed-tensors: {}", remark);
   auto matcher = TRY(TargetMatcher::create(parsed).context("config.json"));
-  return std::unique_ptr<WeightReader>(
-      std::make_unique<Reader>(source, std::move(parsed), std::move(matcher)));
+  auto transforms = TRY(Transforms::create(parsed.transforms, source).context("config.json"));
+  TRY_STATUS(check_embeddings(*transforms, source));
+  return std::unique_ptr<WeightReader>(std::make_unique<Reader>(
+      source, std::move(parsed), std::move(matcher), std::move(transforms), attention_class(config)));
 }
 
 }  // namespace tessera::formats::compressed_tensors

@@ -3,14 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "formats/compressed_tensors/test_checkpoint.h"
 #include "formats/json_limits.h"
-#include "formats/safetensors/safetensors_writer.h"
-#include "formats/test_directory.h"
 #include "quant/integer_codes.h"
 #include "tensor/float_convert.h"
 
@@ -19,58 +17,6 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
-
-struct StoredTensor {
-  TensorSpec spec;
-  std::vector<uint8_t> bytes;
-};
-
-template <class T>
-StoredTensor stored(std::string name, DType dtype, Shape shape, const std::vector<T>& values) {
-  StoredTensor tensor{{std::move(name), dtype, shape}, std::vector<uint8_t>(values.size() * sizeof(T))};
-  std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
-  return tensor;
-}
-
-/// A directory with these tensors and its reader.
-struct Checkpoint {
-  TestDirectory directory;
-  std::unique_ptr<TensorSource> source;
-  std::unique_ptr<WeightReader> reader;
-
-  Checkpoint(const json& quantization_config, const std::vector<StoredTensor>& tensors) {
-    std::vector<TensorSpec> specs;
-    for (const auto& tensor : tensors)
-      specs.push_back(tensor.spec);
-    auto writer = SafetensorsWriter::create(directory.path(), specs);
-    EXPECT_TRUE(writer.has_value());
-    for (const auto& tensor : tensors)
-      EXPECT_TRUE(writer->write(tensor.spec.name, std::as_bytes(std::span(tensor.bytes))).has_value());
-    EXPECT_TRUE(writer->commit().has_value());
-    open(quantization_config);
-  }
-  explicit Checkpoint(const std::filesystem::path& golden, const json& quantization_config) {
-    std::filesystem::copy_file(golden, std::filesystem::path(directory.path()) / "model.safetensors");
-    open(quantization_config);
-  }
-
-  std::string error_of_read(std::string_view name, int64_t out, int64_t in) const {
-    const auto data = reader->read(name, out, in);
-    return data.has_value() ? "" : data.error().message();
-  }
-
- private:
-  void open(const json& quantization_config) {
-    auto opened = open_safetensors_dir(directory.path());
-    ASSERT_TRUE(opened.has_value()) << opened.error().message();
-    source = *std::move(opened);
-    json config = json::object();
-    if (!quantization_config.is_null()) config["quantization_config"] = quantization_config;
-    auto made = open_weight_reader(config, directory.path(), *source);
-    ASSERT_TRUE(made.has_value()) << made.error().message();
-    reader = *std::move(made);
-  }
-};
 
 json config_of(int weight_bits, int activation_bits, int group_size, const char* format) {
   json group = {
@@ -272,8 +218,8 @@ std::string open_error(const json& quantization_config) {
 }
 
 TEST(WeightFormats, UnsupportedConfigsAreOneClearError) {
-  EXPECT_THAT(open_error({{"quant_method", "gptq"}}),
-              HasSubstr("quant_method=\"gptq\", expected \"compressed-tensors\""));
+  EXPECT_THAT(open_error({{"quant_method", "hqq"}}),
+              HasSubstr("quant_method=\"hqq\", expected \"compressed-tensors\", \"gptq\", \"awq\" or no"));
   EXPECT_THAT(open_error(3), HasSubstr("no quant_method"));
   EXPECT_THAT(open_error(config_of(8, 8, 0, "sparse-24-bitmask")),
               HasSubstr("format \"sparse-24-bitmask\", which is not supported"));

@@ -39,10 +39,11 @@ void activation_problems(const QuantArgs& args, const std::string& where,
     add(fmt::format("dynamic strategy \"{}\"", args.strategy));
 }
 
+constexpr std::array<std::string_view, 9> kFormats = {
+    "int-quantized",        "pack-quantized",       "naive-quantized", "float-quantized", "dense",
+    "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized", "mixed-precision"};
+
 void group_problems(const Group& group, std::vector<std::string>& problems) {
-  constexpr std::array<std::string_view, 9> kFormats = {
-      "int-quantized",        "pack-quantized",       "naive-quantized", "float-quantized", "dense",
-      "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp8-quantized", "mixed-precision"};
   // "dense" and a group without weights are float weights, whatever the rest says.
   if (group.output_activations) problems.push_back(group.name + ": quantized output_activations");
   if (std::ranges::find(kFormats, group.format) == kFormats.end()) {
@@ -69,6 +70,10 @@ quant::ActivationScheme activation_of(const QuantArgs& args) {
 
 }  // namespace
 
+std::span<const std::string_view> storage_formats() {
+  return kFormats;
+}
+
 std::vector<std::string> unsupported_features(const QuantizationConfig& config) {
   std::vector<std::string> problems;
   if (config.kv_cache_scheme && !is_float(*config.kv_cache_scheme)) {
@@ -76,7 +81,13 @@ std::vector<std::string> unsupported_features(const QuantizationConfig& config) 
                                    config.kv_cache_scheme->type));
   }
   if (config.has_sparsity) problems.emplace_back("sparsity_config");
-  if (config.has_transforms) problems.emplace_back("transform_config");
+  for (const TransformGroup& group : config.transforms) {
+    // The library's factories know it; llmcompressor refuses to make it.
+    const bool online =
+        std::ranges::any_of(group.uses, [](const TransformUse& use) { return is_online(use.location); });
+    if (group.permuted && online)
+      problems.push_back(fmt::format("transform_config.{}: \"randomize\"", group.name));
+  }
   for (const Group& group : config.groups)
     group_problems(group, problems);
   return problems;

@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::string_view kRegexPrefix = "re:";
 constexpr size_t kMaxNameLength = 1024;
-constexpr size_t kMaxPatterns = 4096;
 
 bool is_regex(std::string_view target) {
   return target.starts_with(kRegexPrefix);
@@ -42,6 +41,25 @@ bool NamePattern::matches(std::string_view name) const {
   }
 }
 
+Result<NameSet> NameSet::create(std::span<const std::string> targets) {
+  NameSet set;
+  for (const std::string& text : targets) {
+    if (!is_regex(text)) {
+      set.names_.insert(text);
+      continue;
+    }
+    if (set.patterns_.size() == kMaxPatterns)
+      return invalid_argument("more than {} regexes in a list", kMaxPatterns);
+    set.patterns_.push_back(TRY(NamePattern::compile(std::string_view(text).substr(kRegexPrefix.size()))));
+  }
+  return set;
+}
+
+bool NameSet::contains(std::string_view name, std::string_view class_name) const {
+  return names_.contains(std::string(name)) || names_.contains(std::string(class_name)) ||
+         std::ranges::any_of(patterns_, [&](const NamePattern& pattern) { return pattern.matches(name); });
+}
+
 Result<TargetMatcher> TargetMatcher::create(const QuantizationConfig& config) {
   TargetMatcher matcher;
   std::map<std::string, size_t> targets;  // text -> group, sorted, the later group overwrites
@@ -59,27 +77,17 @@ Result<TargetMatcher> TargetMatcher::create(const QuantizationConfig& config) {
                 .context(fmt::format("quantization_config.config_groups.{}", config.groups[group].name)));
     matcher.patterns_.push_back({text, group, std::move(pattern)});
   }
-  for (const std::string& text : config.ignore) {
-    if (!is_regex(text)) {
-      matcher.ignored_names_.emplace(text, 0);
-      continue;
-    }
-    matcher.ignored_patterns_.push_back(
-        TRY(NamePattern::compile(std::string_view(text).substr(kRegexPrefix.size()))
-                .context("quantization_config.ignore")));
-  }
-  const size_t patterns = matcher.patterns_.size() + matcher.ignored_patterns_.size();
-  if (patterns > kMaxPatterns) {
-    return invalid_argument("quantization_config: {} regexes, expected at most {}", patterns, kMaxPatterns);
+  matcher.ignored_ = TRY(NameSet::create(config.ignore).context("quantization_config.ignore"));
+  const size_t patterns = matcher.patterns_.size() + matcher.ignored_.patterns();
+  if (patterns > NameSet::kMaxPatterns) {
+    return invalid_argument("quantization_config: {} regexes, expected at most {}", patterns,
+                            NameSet::kMaxPatterns);
   }
   return matcher;
 }
 
 bool TargetMatcher::ignored(std::string_view name, ModuleKind kind) const {
-  if (ignored_names_.contains(std::string(name)) || ignored_names_.contains(std::string(class_name(kind))))
-    return true;
-  return std::ranges::any_of(ignored_patterns_,
-                             [&](const NamePattern& pattern) { return pattern.matches(name); });
+  return ignored_.contains(name, class_name(kind));
 }
 
 std::optional<size_t> TargetMatcher::group_of(std::string_view name, ModuleKind kind) const {

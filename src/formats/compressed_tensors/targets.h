@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <regex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -33,6 +35,21 @@ class NamePattern {
   std::regex regex_;
 };
 
+/// A list of targets: exact names, regexes, names of classes.
+class NameSet {
+ public:
+  static constexpr size_t kMaxPatterns = 4096;
+  /// Compiles the regexes; kInvalidArgument as NamePattern, or for more than kMaxPatterns of them.
+  static Result<NameSet> create(std::span<const std::string> targets);
+
+  bool contains(std::string_view name, std::string_view class_name) const;
+  size_t patterns() const { return patterns_.size(); }
+
+ private:
+  std::unordered_set<std::string> names_;  // ignore lists can be thousands long
+  std::vector<NamePattern> patterns_;
+};
+
 class TargetMatcher {
  public:
   /// Compiles the regexes of groups and ignore list.
@@ -48,15 +65,13 @@ class TargetMatcher {
     size_t group;
     std::optional<NamePattern> pattern;
   };
-  using NameMap = std::unordered_map<std::string, size_t>;
-
   static std::string_view class_name(ModuleKind kind) {
     return kind == ModuleKind::kLinear ? "Linear" : "Embedding";
   }
 
-  NameMap names_, ignored_names_;  // exact names and class names; ignore lists can be thousands long
-  std::vector<Target> patterns_;   // sorted by text
-  std::vector<NamePattern> ignored_patterns_;
+  std::unordered_map<std::string, size_t> names_;  // exact names and class names
+  std::vector<Target> patterns_;                   // sorted by text
+  NameSet ignored_;
 };
 
 }  // namespace tessera::formats::compressed_tensors

@@ -3,9 +3,9 @@
 //
 //   H = B (x) S:  H[b*2^m + a, d*2^m + c] = B[b,d] * (-1)^popcount(a & c),   n = base * 2^m
 //
-// B = [1] where n is a power of two: Sylvester's matrix, what compressed-tensors calls `hadamard`. Other
-// sizes take the B of hadamard_base(): no format prescribes it (compressed-tensors' `random-hadamard` stores
-// its matrix), so it is ours, and whoever folds it into weights must use this one. Costs n * (m + base)
+// B = [1] where n is a power of two: Sylvester's matrix, what compressed-tensors calls `hadamard`. For other
+// sizes no format prescribes B: compressed-tensors' `random-hadamard` stores its matrix, from which B can be
+// had; hadamard_base() is ours, and whoever folds it into weights must use this one. Costs n * (m + base)
 // additions; a row is read from memory once when it fits the L1 cache.
 //
 // Order: x * (1 / sqrt(n)); the butterflies of S with strides 1, 2, 4, ...; the rows of B ascending, each a
@@ -32,9 +32,9 @@ struct HadamardArgs {
   int64_t x_stride = 0;  // elements
   int64_t rows = 0;
   int64_t k = 0;
-  int64_t block = 0;             // n: divides k; hadamard_base(n) is not 0
-  int64_t base = 1;              // hadamard_base(block)
-  const float* signs = nullptr;  // hadamard_signs(base); not read when base is 1
+  int64_t block = 0;             // n: divides k; base times a power of two
+  int64_t base = 1;              // order of B: 1, or a multiple of 4 up to kMaxHadamardBase
+  const float* signs = nullptr;  // B, as from hadamard_signs(base); not read when base is 1
   bool transposed = false;       // H^T
 };
 

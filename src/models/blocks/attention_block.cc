@@ -12,9 +12,10 @@
 namespace tessera::models {
 namespace {
 
-/// Norm (if the architecture has one) and rotation of `heads` heads of rows [begin, end), in place.
+/// Norm (if the architecture has one), rotation, and what the checkpoint adds, of `heads` heads of rows
+/// [begin, end), in place.
 void prepare_heads(const Step& step, MatrixView<float> x, int32_t heads, const std::vector<float>& norm,
-                   int64_t begin, int64_t end) {
+                   const ops::InputTransform* transform, int64_t begin, int64_t end) {
   const int64_t head_dim = step.config.head_dim;
   if (!norm.empty()) {
     // Heads of a row are contiguous, and so are rows: one long list of heads.
@@ -36,6 +37,7 @@ void prepare_heads(const Step& step, MatrixView<float> x, int32_t heads, const s
                  .cos = step.rope.cos(),
                  .sin = step.rope.sin(),
                  .positions = step.positions.data() + begin});
+  if (transform != nullptr) transform->apply_in_place(x.row_range(begin, end - begin));
 }
 
 /// Rows [begin, end) of the batch, whoever they belong to.
@@ -74,8 +76,10 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
   ops::run_linears(input_, projections, step.pool);
   // One pass over the rows, so one barrier, or none at all for the few rows of a decode.
   ops::parallel_rows(step.pool, step.rows(), q.cols + k.cols + v.cols, [&](int64_t begin, int64_t end) {
-    prepare_heads(step, q, step.config.heads, weights.q_norm, begin, end);
-    prepare_heads(step, k, step.config.kv_heads, weights.k_norm, begin, end);
+    prepare_heads(step, q, step.config.heads, weights.q_norm, weights.extras.query_transform.get(), begin,
+                  end);
+    prepare_heads(step, k, step.config.kv_heads, weights.k_norm, weights.extras.key_transform.get(), begin,
+                  end);
     store(step, layer, k, v, begin, end);
   });
   const auto heads = heads_.matrix(step.rows(), weights.q.out());
