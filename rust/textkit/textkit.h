@@ -40,11 +40,14 @@ void tk_ids_free(tk_ids ids);
 // ---- tokenizer ------------------------------------------------------------------------------------------------------
 typedef struct tk_tokenizer tk_tokenizer;
 
-// json: the text of a tokenizer.json. Its truncation and padding sections are ignored, as transformers ignores them.
+// json: the text of a tokenizer.json. Its truncation and padding sections are ignored, as transformers ignores them. TK_INVALID
+// also for a file by which texts grow without measure: src/tokenizer_limits.rs has the limits.
 tk_status tk_tokenizer_new(const char* json, size_t json_size, tk_tokenizer** out, tk_bytes* error);
 void tk_tokenizer_free(tk_tokenizer* tokenizer);
 
 // add_special_tokens: run the post-processor (BOS, EOS). Special tokens that stand in the text are recognised either way.
+// TK_LIMIT when the file's regular expressions take more than 1 s + 20 us per byte of processor time, or when the text, grown as
+// much as the file allows, could have more than 256 MiB; the latter for decoding as well.
 tk_status tk_tokenizer_encode(const tk_tokenizer* tokenizer, const char* text, size_t text_size, bool add_special_tokens,
                               tk_ids* out, tk_bytes* error);
 // Ids outside the vocabulary are left out, as in the Python library.

@@ -4,8 +4,10 @@
 //! as a status and a line of text: see `border`.
 
 mod border;
+mod bounded_split;
 mod chat_template;
 mod grammar;
 mod python;
 mod source;
 mod tokenizer;
+mod tokenizer_limits;

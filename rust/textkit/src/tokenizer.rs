@@ -1,15 +1,88 @@
 //! Hugging Face `tokenizers` behind `tk_tokenizer_*`.
 
-use tokenizers::Tokenizer;
+use tokenizers::{Model, OffsetType, Tokenizer};
 
 use crate::border::{catch, report, slice, text, Bytes, Failure, Ids, Status};
+use crate::bounded_split::{limit_searches, BoundedSplit, OverLimit};
+use crate::tokenizer_limits::{check, Limits, MAX_GROWN_BYTES};
 
-fn load(json: &str) -> Result<Tokenizer, Failure> {
-    let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| Failure::invalid(format!("tokenizer.json: {e}")))?;
-    // A file may carry the settings of somebody's training run; a server must not cut or pad prompts because of them.
-    tokenizer.with_truncation(None).map_err(|e| Failure::invalid(format!("tokenizer.json: {e}")))?;
-    tokenizer.with_padding(None);
-    Ok(tokenizer)
+/// A tokenizer and how far its file may be trusted.
+pub struct BoundedTokenizer {
+    tokenizer: Tokenizer,
+    split: BoundedSplit,
+    limits: Limits,
+}
+
+/// Runs the library. Searches that go on for too long end as errors of ours or as panics of the library.
+fn guarded<R>(what: &str, run: impl FnOnce() -> tokenizers::Result<R>) -> Result<R, Failure> {
+    let described = |e: tokenizers::Error| match e.is::<OverLimit>() {
+        true => Failure::limit(format!("tokenizer.json: {e}")),
+        false => Failure::invalid(format!("{what}: {e}")),
+    };
+    catch(|| run().map_err(described)).map_err(|failure| match failure.message.starts_with("Onig:") {
+        true => Failure::limit(format!("tokenizer.json: {}", failure.message)),
+        false => failure,
+    })
+}
+
+impl BoundedTokenizer {
+    fn load(json: &str) -> Result<Self, Failure> {
+        limit_searches();
+        let limits = check(json)?;
+        let made = || -> tokenizers::Result<Self> {
+            let mut tokenizer = Tokenizer::from_bytes(json)?;
+            // A file may carry the settings of somebody's training run; a server must not cut or pad prompts because of them.
+            tokenizer.with_truncation(None)?;
+            tokenizer.with_padding(None);
+            let split = BoundedSplit::new(tokenizer.get_pre_tokenizer())?;
+            Ok(BoundedTokenizer { tokenizer, split, limits })
+        };
+        // The library panics over some files.
+        catch(|| made().map_err(|e| Failure::invalid(e.to_string())))
+            .map_err(|failure| Failure::invalid(format!("tokenizer.json: {}", failure.message)))
+    }
+
+    /// `Tokenizer::encode_fast`, but for the deadline.
+    fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, Failure> {
+        let grown = (text.len() as u64).saturating_mul(self.limits.encode_growth);
+        if grown > MAX_GROWN_BYTES {
+            return Err(Failure::limit(format!(
+                "a text of {} bytes can become {grown} with this tokenizer.json, at most {MAX_GROWN_BYTES} are allowed",
+                text.len()
+            )));
+        }
+        guarded("text cannot be encoded", || {
+            let added = self.tokenizer.get_added_vocabulary();
+            let mut pieces = added.extract_and_normalize(self.tokenizer.get_normalizer(), text);
+            self.split.pre_tokenize(text.len(), &mut pieces)?;
+            self.tokenizer.get_model().tokenize_in_pretokenized(&mut pieces, None)?;
+            let encoding = pieces.into_encoding(None, 0, OffsetType::None)?;
+            Ok(self.tokenizer.post_process(encoding, None, add_special_tokens)?.get_ids().to_vec())
+        })
+    }
+
+    fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, Failure> {
+        self.check_decoded_bytes(ids)?;
+        guarded("tokens cannot be decoded", || self.tokenizer.decode(ids, skip_special_tokens))
+    }
+
+    fn check_decoded_bytes(&self, ids: &[u32]) -> Result<(), Failure> {
+        let growth = self.limits.decode_growth;
+        // A separator may be put between two tokens.
+        let at_worst = (ids.len() as u64).saturating_mul(self.limits.longest_token as u64 + 1);
+        if at_worst.saturating_mul(growth) <= MAX_GROWN_BYTES {
+            return Ok(());
+        }
+        let bytes: u64 = ids.iter().map(|&id| 1 + self.tokenizer.id_to_token(id).map_or(0, |token| token.len() as u64)).sum();
+        if bytes.saturating_mul(growth) <= MAX_GROWN_BYTES {
+            return Ok(());
+        }
+        Err(Failure::limit(format!(
+            "{} tokens of {bytes} bytes can become {growth} times as many with this tokenizer.json, at most {MAX_GROWN_BYTES} \
+             are allowed",
+            ids.len()
+        )))
+    }
 }
 
 /// # Safety
@@ -18,11 +91,11 @@ fn load(json: &str) -> Result<Tokenizer, Failure> {
 pub unsafe extern "C" fn tk_tokenizer_new(
     json: *const u8,
     json_size: usize,
-    out: *mut *mut Tokenizer,
+    out: *mut *mut BoundedTokenizer,
     error: *mut Bytes,
 ) -> Status {
     report(error, || {
-        let tokenizer = load(text("tokenizer.json", json, json_size)?)?;
+        let tokenizer = BoundedTokenizer::load(text("tokenizer.json", json, json_size)?)?;
         out.write(Box::into_raw(Box::new(tokenizer)));
         Ok(())
     })
@@ -31,7 +104,7 @@ pub unsafe extern "C" fn tk_tokenizer_new(
 /// # Safety
 /// `tokenizer` came from `tk_tokenizer_new` and is not used again.
 #[no_mangle]
-pub unsafe extern "C" fn tk_tokenizer_free(tokenizer: *mut Tokenizer) {
+pub unsafe extern "C" fn tk_tokenizer_free(tokenizer: *mut BoundedTokenizer) {
     if !tokenizer.is_null() {
         drop(Box::from_raw(tokenizer));
     }
@@ -41,7 +114,7 @@ pub unsafe extern "C" fn tk_tokenizer_free(tokenizer: *mut Tokenizer) {
 /// See textkit.h; all pointers are valid.
 #[no_mangle]
 pub unsafe extern "C" fn tk_tokenizer_encode(
-    tokenizer: &Tokenizer,
+    tokenizer: &BoundedTokenizer,
     input: *const u8,
     input_size: usize,
     add_special_tokens: bool,
@@ -49,10 +122,8 @@ pub unsafe extern "C" fn tk_tokenizer_encode(
     error: *mut Bytes,
 ) -> Status {
     report(error, || {
-        let encoding = tokenizer
-            .encode_fast(text("text", input, input_size)?, add_special_tokens)
-            .map_err(|e| Failure::invalid(format!("text cannot be encoded: {e}")))?;
-        out.write(Ids::new(encoding.get_ids().to_vec()));
+        let ids = tokenizer.encode(text("text", input, input_size)?, add_special_tokens)?;
+        out.write(Ids::new(ids));
         Ok(())
     })
 }
@@ -61,7 +132,7 @@ pub unsafe extern "C" fn tk_tokenizer_encode(
 /// See textkit.h; all pointers are valid.
 #[no_mangle]
 pub unsafe extern "C" fn tk_tokenizer_decode(
-    tokenizer: &Tokenizer,
+    tokenizer: &BoundedTokenizer,
     ids: *const u32,
     id_count: usize,
     skip_special_tokens: bool,
@@ -69,9 +140,7 @@ pub unsafe extern "C" fn tk_tokenizer_decode(
     error: *mut Bytes,
 ) -> Status {
     report(error, || {
-        let decoded = tokenizer
-            .decode(slice(ids, id_count), skip_special_tokens)
-            .map_err(|e| Failure::invalid(format!("tokens cannot be decoded: {e}")))?;
+        let decoded = tokenizer.decode(slice(ids, id_count), skip_special_tokens)?;
         out.write(Bytes::new(decoded.into_bytes()));
         Ok(())
     })
@@ -80,8 +149,8 @@ pub unsafe extern "C" fn tk_tokenizer_decode(
 /// # Safety
 /// See textkit.h; the pointer is valid.
 #[no_mangle]
-pub unsafe extern "C" fn tk_tokenizer_vocab_size(tokenizer: &Tokenizer) -> usize {
-    catch(|| Ok(tokenizer.get_vocab_size(true))).unwrap_or(0)
+pub unsafe extern "C" fn tk_tokenizer_vocab_size(tokenizer: &BoundedTokenizer) -> usize {
+    catch(|| Ok(tokenizer.tokenizer.get_vocab_size(true))).unwrap_or(0)
 }
 
 /// Writes what `f` finds; a failure counts as not found, for these look-ups have none of their own.
@@ -99,25 +168,25 @@ unsafe fn found<T>(out: *mut T, f: impl FnOnce() -> Option<T>) -> bool {
 /// See textkit.h; all pointers are valid.
 #[no_mangle]
 pub unsafe extern "C" fn tk_tokenizer_token_to_id(
-    tokenizer: &Tokenizer,
+    tokenizer: &BoundedTokenizer,
     token: *const u8,
     token_size: usize,
     out: *mut u32,
 ) -> bool {
-    found(out, || tokenizer.token_to_id(text("token", token, token_size).ok()?))
+    found(out, || tokenizer.tokenizer.token_to_id(text("token", token, token_size).ok()?))
 }
 
 /// # Safety
 /// See textkit.h; all pointers are valid.
 #[no_mangle]
-pub unsafe extern "C" fn tk_tokenizer_id_to_token(tokenizer: &Tokenizer, id: u32, out: *mut Bytes) -> bool {
-    found(out, || Some(Bytes::new(tokenizer.id_to_token(id)?.into_bytes())))
+pub unsafe extern "C" fn tk_tokenizer_id_to_token(tokenizer: &BoundedTokenizer, id: u32, out: *mut Bytes) -> bool {
+    found(out, || Some(Bytes::new(tokenizer.tokenizer.id_to_token(id)?.into_bytes())))
 }
 
 /// # Safety
 /// See textkit.h; the pointer is valid.
 #[no_mangle]
-pub unsafe extern "C" fn tk_tokenizer_is_special(tokenizer: &Tokenizer, id: u32) -> bool {
-    let added = tokenizer.get_added_vocabulary();
+pub unsafe extern "C" fn tk_tokenizer_is_special(tokenizer: &BoundedTokenizer, id: u32) -> bool {
+    let added = tokenizer.tokenizer.get_added_vocabulary();
     catch(|| Ok(added.simple_id_to_token(id).is_some_and(|token| added.is_special_token(&token)))).unwrap_or(false)
 }
