@@ -17,6 +17,7 @@
 #include "cli/import.h"
 #include "cli/inspect.h"
 #include "cli/logits.h"
+#include "cli/pack.h"
 #include "cli/quantize.h"
 #include "cli/serve.h"
 #include "cli/version.h"
@@ -46,6 +47,9 @@ constexpr Command kCommands[] = {
     {"import", "turn a GGUF file into a Hugging Face directory",
      "tessera import SmolLM2-135M-Instruct.Q4_1.gguf --output models/smollm2",
      setup<ImportArguments, add_import_options, run_import>},
+    {"pack", "write a model's weights as kernels read them, to be mapped by --packed",
+     "tessera pack --model-path models/smollm2-w8a8 --output smollm2.packed",
+     setup<PackArguments, add_pack_options, run_pack>},
     {"inspect", "what a model directory holds, and what would refuse to load",
      "tessera inspect models/smollm2-w8a8", setup<InspectArguments, add_inspect_options, run_inspect>},
     {"eval", "measure how good a model is",

@@ -7,23 +7,41 @@
 namespace tessera::cli {
 
 void add_model_options(CLI::App& command, models::LoadOptions& options) {
-  command.add_option("--model-path,--model", options.model_path, "directory of the model")->required();
+  add_model_path(command, options.model_path, options.packed, options.packed_cache);
+  add_packing_options(command, options);
+  add_kv_cache_dtype(command, options.kv_cache_dtype);
+  add_load_format(command, options.load_format);
+}
+
+void add_packing_options(CLI::App& command, models::LoadOptions& options) {
   command.add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
       ->capture_default_str();
-  add_kv_cache_dtype(command, options.kv_cache_dtype);
   command
       .add_option("--weight-layout", options.weight_layout,
-                  "of integer weights: nz (tiles, fast) or nd (rows, for comparison)")
-      ->check(CLI::IsMember({"nz", "nd"}))
-      ->capture_default_str();
+                  "of weights: nz (tiles, fast; the default) or nd (rows, for comparison)")
+      ->check(CLI::IsMember({"nz", "nd"}));
   command.add_option(
       "--quantization", options.quantization,
       "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, insist "
       "on it of a quantized one; or insist on a format such as compressed-tensors");
-  add_load_format(command, options.load_format);
   command.add_option("--threads", options.threads, "worker threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
+}
+
+void add_model_path(CLI::App& command, std::string& model_path, std::string& packed,
+                    std::string& packed_cache) {
+  const CLI::Option* path = command.add_option("--model-path,--model", model_path, "directory of the model");
+  CLI::Option* file = command.add_option("--packed", packed,
+                                         "file made by tessera pack, to map instead of reading weights; "
+                                         "--model-path is then only compared with it");
+  command
+      .add_option("--packed-cache", packed_cache,
+                  "directory of packed files: the model's is made on first use, and again when it is stale")
+      ->excludes(file);
+  command.parse_complete_callback([path, file] {
+    if (path->count() + file->count() == 0) throw CLI::RequiredError("--model-path or --packed");
+  });
 }
 
 void add_kv_cache_dtype(CLI::App& command, std::string& dtype) {

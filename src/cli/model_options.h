@@ -15,6 +15,13 @@ namespace tessera::cli {
 /// Adds them to `command`; values land in `options`, which outlives the parse.
 void add_model_options(CLI::App& command, models::LoadOptions& options);
 
+/// Those that decide how weights lie in memory, and --threads.
+void add_packing_options(CLI::App& command, models::LoadOptions& options);
+
+/// --model-path, --packed and --packed-cache; a usage error without the first two.
+void add_model_path(CLI::App& command, std::string& model_path, std::string& packed,
+                    std::string& packed_cache);
+
 /// --kv-cache-dtype auto|bf16|int8 alone.
 void add_kv_cache_dtype(CLI::App& command, std::string& dtype);
 

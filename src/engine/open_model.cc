@@ -8,6 +8,7 @@
 #include "engine/available_memory.h"
 #include "engine/model_executor.h"
 #include "formats/hf/model_dir.h"
+#include "models/loader/packed_model.h"
 #include "text/tokenizer_config.h"
 
 namespace tessera::engine {
@@ -19,10 +20,13 @@ constexpr int64_t kMaxDefaultContexts = 64;
 constexpr int64_t kMaxDefaultTokens = 256 * 1024;
 constexpr uint64_t kMaxTemplateBytes = uint64_t{1} << 20;
 
-Result<std::unique_ptr<text::ChatTemplate>> open_chat_template(const OpenOptions& options) {
-  const text::TokenizerConfig config = TRY(text::TokenizerConfig::load(options.load.model_path));
+Result<std::unique_ptr<text::ChatTemplate>> open_chat_template(const OpenOptions& options,
+                                                               const formats::ModelFiles& files) {
+  const auto config = TRY(text::TokenizerConfig::from_texts(files.find("tokenizer_config.json"),
+                                                            files.find("chat_template.jinja"))
+                              .context(files.origin.string()));
   std::optional<std::string> source = config.chat_template;
-  std::string name = options.load.model_path + ": chat template";
+  std::string name = files.origin.string() + ": chat template";
   if (!options.chat_template_file.empty()) {
     name = options.chat_template_file;
     source = TRY(read_text_file(options.chat_template_file, kMaxTemplateBytes));
@@ -64,11 +68,19 @@ Result<int32_t> plan_pages(const OpenOptions& options, const models::Model& mode
 
 }  // namespace
 
+Result<text::Tokenizer> open_tokenizer(const formats::ModelFiles& files) {
+  const std::string name = (files.origin / "tokenizer.json").string();
+  const std::string* json = files.find("tokenizer.json");
+  if (json == nullptr) return not_found("{}: no such file", name);
+  return text::Tokenizer::from_json(*json).context(name);
+}
+
 Result<OpenedModel> open_model(const OpenOptions& options) {
-  formats::ModelDir directory = TRY(formats::open_model_dir(options.load.model_path));
+  const formats::ModelFiles files = TRY(models::open_model_files(options.load));
+  formats::ModelDir directory = TRY(formats::parse_model_dir(files));
   OpenedModel opened;
-  opened.tokenizer = std::make_unique<text::Tokenizer>(TRY(text::Tokenizer::load(directory.path)));
-  opened.chat_template = TRY(open_chat_template(options));
+  opened.tokenizer = std::make_unique<text::Tokenizer>(TRY(open_tokenizer(files)));
+  opened.chat_template = TRY(open_chat_template(options, files));
 
   const uint64_t memory_bytes = available_memory_bytes();
   auto model = TRY(models::Model::load(options.load));

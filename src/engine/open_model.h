@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "engine/executor.h"
+#include "formats/hf/model_files.h"
 #include "models/model.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -25,11 +26,11 @@ constexpr int32_t kDefaultPageSize = 64;
 
 struct OpenOptions {
   models::LoadOptions load;
-  int32_t context_length = 0;         // 0: the model's
-  int64_t max_total_tokens = 0;       // of the KV cache; 0: by memory, at most 64 full contexts
-  double mem_fraction_static = 0.88;  // share of the memory there is for weights and cache
+  int32_t context_length = 0;            // 0: the model's
+  int64_t max_total_tokens = 0;          // of the KV cache; 0: by memory, at most 64 full contexts
+  double mem_fraction_static = 0.88;     // share of the memory there is for weights and cache
   int32_t page_size = kDefaultPageSize;  // tokens per page of the cache
-  std::string chat_template_file;     // empty: the model's own
+  std::string chat_template_file;        // empty: the model's own
 };
 
 struct OpenedModel {
@@ -41,6 +42,9 @@ struct OpenedModel {
   nlohmann::json generation_config;  // an object, possibly empty
   models::LoadReport report;
 };
+
+/// Of the model's tokenizer.json; kNotFound when it has none.
+Result<text::Tokenizer> open_tokenizer(const formats::ModelFiles& files);
 
 /// kNotFound, kUnsupported, kDataCorrupt or kResourceExhausted, naming the thing.
 Result<OpenedModel> open_model(const OpenOptions& options);

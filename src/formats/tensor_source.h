@@ -32,6 +32,10 @@ class TensorSource {
   virtual const TensorInfo* find(std::string_view name) const = 0;
   /// Fills `out`, whose size must be info.bytes.
   virtual Status read(const TensorInfo& info, std::span<std::byte> out) const = 0;
+  /// Says that `info` will be read soon.
+  virtual void will_read(const TensorInfo& /*info*/) const {}
+  /// After the last read: kDataCorrupt naming a file that was written to since it was opened.
+  virtual Status check_unchanged() const { return {}; }
 
   /// The tensor in memory of its own; kNotFound naming it when absent.
   Result<Tensor> read(std::string_view name) const;

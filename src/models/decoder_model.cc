@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/process_memory.h"
 #include "formats/hf/model_dir.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "models/architecture.h"
@@ -14,6 +15,8 @@
 #include "models/blocks/moe_block.h"
 #include "models/decoder_weights.h"
 #include "models/loader/dummy_checkpoint.h"
+#include "models/loader/load_choices.h"
+#include "models/loader/packed_model.h"
 #include "models/loader/quantize_at_load.h"
 #include "models/model.h"
 #include "ops/parallel_rows.h"
@@ -29,11 +32,13 @@ class DecoderModel final : public Model {
         packing_(packing),
         cache_type_(cache_type),
         pool_(threads),
-        rope_(config_.rope, config_.head_dim, config_.max_position) {}
+        rope_(config_.rope, config_.head_dim, 0) {}
 
   Status load(const formats::TensorSource& source, std::unique_ptr<formats::WeightReader> reader,
               std::string_view quantization);
   Status load_dummy(const DummyScheme& scheme);
+  /// Weights stay in the file's map.
+  Status map(std::unique_ptr<const formats::PackedFile> file);
 
   const ModelConfig& config() const override { return config_; }
   const LoadReport& report() const override { return report_; }
@@ -47,6 +52,7 @@ class DecoderModel final : public Model {
  private:
   Status read_parameters(Parameters& parameters, const formats::TensorSource& source,
                          const formats::WeightReader& reader);
+  void finish_report(std::string_view format);
   cache::KvCacheShape cache_shape(int32_t page_size, int32_t pages) const;
   Status gather_rows(std::span<const Chunk> chunks, const cache::KvCache& cache);
   int64_t keep_wanted_rows(std::span<const Chunk> chunks, MatrixView<float> hidden,
@@ -63,6 +69,7 @@ class DecoderModel final : public Model {
   kernels::CacheType cache_type_;
   ThreadPool pool_;
   RopeTable rope_;
+  std::unique_ptr<const formats::PackedFile> file_;  // that weights_ point into, or null
   DecoderWeights weights_;
   LoadReport report_;
 
@@ -76,6 +83,17 @@ class DecoderModel final : public Model {
   ops::LinearInput head_input_;
 };
 
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+int64_t planned_peak_bytes(int64_t packed_bytes, const formats::TensorSource& source) {
+  uint64_t largest = 0;
+  for (const formats::TensorInfo& info : source.tensors())
+    largest = std::max(largest, info.bytes);
+  return packed_bytes + static_cast<int64_t>(largest) + kLoadMarginBytes;
+}
+
 std::string describe_schemes(const LoadReport& report) {
   std::string text;
   for (const auto& [name, use] : report.schemes)
@@ -86,7 +104,7 @@ std::string describe_schemes(const LoadReport& report) {
 Status DecoderModel::load(const formats::TensorSource& source, std::unique_ptr<formats::WeightReader> reader,
                           std::string_view quantization) {
   Parameters parameters = declare(config_, weights_);
-  reader = TRY(apply_quantization(quantization, std::move(reader), parameters.linears(), pool_));
+  reader = TRY(apply_quantization(quantization, std::move(reader), parameters.linears()));
   return read_parameters(parameters, source, *reader);
 }
 
@@ -96,19 +114,37 @@ Status DecoderModel::load_dummy(const DummyScheme& scheme) {
   return read_parameters(parameters, source, DummyReader(source, scheme));
 }
 
+Status DecoderModel::map(std::unique_ptr<const formats::PackedFile> file) {
+  const auto begin = std::chrono::steady_clock::now();
+  file_ = std::move(file);
+  Parameters parameters = declare(config_, weights_);
+  TRY_STATUS(parameters.restore(file_->contents(), packing_, report_).context(file_->map().path().string()));
+  file_->map().populate(pool_);
+  report_.planned_peak_bytes = static_cast<int64_t>(file_->map().bytes().size()) + kLoadMarginBytes;
+  finish_report(file_->contents().format);
+  report_.seconds = seconds_since(begin);
+  return {};
+}
+
 Status DecoderModel::read_parameters(Parameters& parameters, const formats::TensorSource& source,
                                      const formats::WeightReader& reader) {
   const auto begin = std::chrono::steady_clock::now();
+  report_.planned_peak_bytes = planned_peak_bytes(parameters.planned_bytes(source, reader, packing_), source);
   TRY_STATUS(parameters.load(source, reader, packing_, pool_, report_));
+  finish_report(reader.format_name());
+  report_.seconds = seconds_since(begin);
+  return {};
+}
+
+void DecoderModel::finish_report(std::string_view format) {
   if (config_.tied_embeddings) weights_.embedding = ops::Embedding::tied(weights_.head);
   report_.architecture = config_.architecture;
-  report_.format = reader.format_name();
+  report_.format = format;
   report_.scheme = describe_schemes(report_);
   report_.bytes_per_token = bytes_per_token(config_, weights_);
   report_.bytes_per_expert = bytes_per_expert(weights_);
+  report_.peak_bytes = static_cast<int64_t>(peak_resident_bytes());
   report_.threads = pool_.size();
-  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return {};
 }
 
 cache::KvCacheShape DecoderModel::cache_shape(int32_t page_size, int32_t pages) const {
@@ -131,6 +167,7 @@ Status DecoderModel::gather_rows(std::span<const Chunk> chunks, const cache::KvC
       return invalid_argument("position {}, expected below max_position_embeddings={}", end - 1,
                               config_.max_position);
     }
+    rope_.cover(end);
     CHECK(static_cast<int64_t>(chunk.pages.size()) * cache.shape().page_size >= end, "{} pages for {} tokens",
           chunk.pages.size(), end);
     spans_.push_back({.first = static_cast<int64_t>(ids_.size()),
@@ -263,18 +300,6 @@ Status DecoderModel::forward(std::span<const Chunk> chunks, cache::KvCache& cach
   return {};
 }
 
-Result<ops::FloatKind> parse_float_kind(const std::string& dtype) {
-  if (dtype == "auto" || dtype == "bfloat16") return ops::FloatKind::kBf16;
-  if (dtype == "float32" || dtype == "float") return ops::FloatKind::kF32;
-  return unsupported("--dtype {}: expected auto, bfloat16 or float32", dtype);
-}
-
-Result<ops::PackOptions> parse_packing(const std::string& dtype, const std::string& layout) {
-  if (layout != "nz" && layout != "nd") return unsupported("--weight-layout {}: expected nz or nd", layout);
-  return ops::PackOptions{.kind = TRY(parse_float_kind(dtype)),
-                          .layout = layout == "nz" ? ops::WeightLayout::kNz : ops::WeightLayout::kNd};
-}
-
 Result<kernels::CacheType> parse_cache_type(const std::string& dtype, ops::FloatKind kind) {
   using kernels::CacheType;
   if (dtype == "auto") return kind == ops::FloatKind::kF32 ? CacheType::kF32 : CacheType::kBf16;
@@ -287,9 +312,25 @@ int thread_count(int wanted) {
   return wanted > 0 ? wanted : default_thread_count();
 }
 
+/// The choices are the file's: open_packed_model() has seen to it that they are the options' too.
+Result<std::unique_ptr<Model>> map_model(const LoadOptions& options,
+                                         std::unique_ptr<const formats::PackedFile> file) {
+  const auto& choices = file->contents().options;
+  const ops::PackOptions packing = TRY(parse_packing(choices.at("dtype"), choices.at("weight-layout")));
+  const kernels::CacheType cache_type = TRY(parse_cache_type(options.kv_cache_dtype, packing.kind));
+  const formats::ModelDir directory = TRY(formats::parse_model_dir(file->model_files()));
+  ModelConfig config = TRY(parse_model_config(directory.config));
+  auto model =
+      std::make_unique<DecoderModel>(std::move(config), packing, cache_type, thread_count(options.threads));
+  TRY_STATUS(model->map(std::move(file)));
+  return std::unique_ptr<Model>(std::move(model));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
+  auto file = TRY(open_packed_model(options));
+  if (file != nullptr) return map_model(options, std::move(file));
   const ops::PackOptions packing = TRY(parse_packing(options.dtype, options.weight_layout));
   const kernels::CacheType cache_type = TRY(parse_cache_type(options.kv_cache_dtype, packing.kind));
   const formats::ModelDir directory = TRY(formats::open_model_dir(options.model_path));

@@ -14,9 +14,18 @@ class Embedding {
  public:
   Embedding() = default;
   /// `values` is F32, BF16 or F16 [vocab, hidden]; kept as `kind`.
-  static Result<Embedding> make(const Tensor& values, FloatKind kind);
+  static Result<Embedding> make(const Tensor& values, FloatKind kind, ThreadPool& pool);
+  /// What make() made, pointing into this, without a name; and the embedding out of that: the table is not
+  /// copied and outlives it. kDataCorrupt.
+  formats::PackedEntry stored() const;
+  static Result<Embedding> restore(const formats::PackedEntry& entry, FloatKind kind);
   /// Reads rows of `head`, which outlives this.
   static Embedding tied(const Linear& head);
+
+  /// What make() takes in memory.
+  static int64_t bytes_of(int64_t vocab, int64_t hidden, FloatKind kind) {
+    return vocab * hidden * static_cast<int64_t>(kind == FloatKind::kF32 ? sizeof(float) : sizeof(uint16_t));
+  }
 
   int64_t vocab() const { return vocab_; }
   int64_t bytes() const { return static_cast<int64_t>(table_.size()); }

@@ -1,6 +1,6 @@
 // Linear: y = x W^T + bias with W packed for this machine (DESIGN section 6), in whatever scheme the
-// checkpoint gave it: packed_weights.h. Immutable after pack(); forward passes of several linears over one
-// input share its codes.
+// checkpoint gave it: packed_weights.h. A checkpoint may transform x before, and y after it. Immutable after
+// pack(); forward passes of several linears over one input share its codes.
 //
 //   Linear q = TRY(Linear::pack(std::move(data), {.kind = FloatKind::kBf16}, pool));
 //   input.reset(x);
@@ -14,12 +14,15 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "formats/packed/packed_transform.h"
 #include "ops/linear_input.h"
 #include "ops/packed_weights.h"
 #include "quant/linear_data.h"
 #include "tensor/matrix.h"
 
 namespace tessera::ops {
+
+struct WeightKind;
 
 class Linear {
  public:
@@ -28,6 +31,13 @@ class Linear {
   /// Packs and frees `data`. Integer weights with integer activations stay integers; float weights become
   /// `options.kind`. kUnsupported for what no kernel runs, naming it; kResourceExhausted.
   static Result<Linear> pack(quant::LinearData data, const PackOptions& options, ThreadPool& pool);
+
+  /// What pack() made, pointing into this, without a name.
+  formats::PackedEntry stored() const;
+  /// The linear that stored() described, packed with these options; arrays are not copied and outlive it.
+  /// kUnsupported for a kind of weights that this version does not have, kDataCorrupt.
+  static Result<Linear> restore(const formats::PackedEntry& entry, const PackOptions& options,
+                                formats::StepReader& steps);
 
   /// Whether a kernel runs weights of `in` columns in this scheme; kUnsupported says what is missing. Before
   /// any read.
@@ -48,13 +58,16 @@ class Linear {
   Operand operand(LinearInput& input, ThreadPool& pool) const;
   /// Whether that form depends on more than the scheme, so that other linears of this scheme seldom share it.
   bool has_own_input() const { return transform_ != nullptr || scheme_.activation.is_static; }
+  /// What is left to do to whole rows of y = x W^T + bias, in place; null = nothing. run_linears() does it.
+  const InputTransform* output_transform() const { return output_transform_.get(); }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.as<float>(); }
 
  private:
   quant::LinearScheme scheme_;
   quant::StaticScale input_scale_;
-  std::unique_ptr<const InputTransform> transform_;  // null = none
+  std::unique_ptr<const InputTransform> transform_, output_transform_;  // null = none
   int64_t out_ = 0, in_ = 0;
+  const WeightKind* kind_ = nullptr;
   std::unique_ptr<const PackedWeights> weights_;
   AlignedBuffer bias_;
 };

@@ -3,8 +3,11 @@
 // which one takes what. Immutable and thread-safe: callers split rows and panels over threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "kernels/quantize_rows/quantized_rows.h"
 #include "tensor/matrix.h"
@@ -17,9 +20,12 @@ enum class FloatKind : uint8_t { kBf16, kF32 };
 /// How weights lie in memory: tiles in the order in which kernels walk them, or rows as in the checkpoint.
 enum class WeightLayout : uint8_t { kNz, kNd };
 
+class SharedMatrices;
+
 struct PackOptions {
   FloatKind kind = FloatKind::kBf16;
   WeightLayout layout = WeightLayout::kNz;  // a wish: weights that no kernel runs in it get the other one
+  SharedMatrices* matrices = nullptr;       // of transforms, so that linears share them; null: each its own
 };
 
 /// The form of the input that a kernel reads.
@@ -60,6 +66,9 @@ class PackedWeights {
   virtual int64_t bytes() const = 0;
   /// Row `index` of W in float32: what a tied embedding looks up. out: [in]
   virtual void read_row(int64_t index, float* out) const = 0;
+  /// Everything that they consist of beside scheme and shape, in a fixed order, for WeightKind::restore(); an
+  /// array that these weights have not is empty.
+  virtual std::vector<std::span<const std::byte>> arrays() const = 0;
   /// For traces: "gemm_s8/avx512".
   virtual std::string_view kernel() const = 0;
 };

@@ -33,7 +33,7 @@ using PackedArray = std::span<const std::byte>;
 
 /// A step of quant::InputTransform: packed_transform.h.
 struct PackedStep {
-  std::string kind;
+  std::string kind = {};
   int64_t rows = 0, columns = 0;
   bool transposed = false;
   std::vector<PackedArray> arrays = {};
@@ -41,8 +41,8 @@ struct PackedStep {
 
 /// A parameter of the model: a linear, an embedding's table or a vector.
 struct PackedEntry {
-  std::string name;  // its path, without ".weight"
-  std::string kind;  // what its arrays are: the name of an ops::WeightKind, "embedding" or "vector"
+  std::string name = {};  // its path, without ".weight"
+  std::string kind = {};  // what its arrays are: the name of an ops::WeightKind, "embedding" or "vector"
   quant::LinearScheme scheme = {};
   quant::StaticScale input = {};
   int64_t out = 0, in = 0;

@@ -3,13 +3,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <mutex>
 #include <unordered_set>
 #include <utility>
 
 #include "base/progress.h"
 #include "base/trace.h"
 #include "formats/float_weights.h"
+#include "models/loader/staged_loads.h"
 #include "ops/dispatch_trace.h"
+#include "ops/weights/weight_table.h"
 #include "quant/integer_codes.h"
 
 namespace tessera::models {
@@ -34,12 +37,10 @@ bool is_known_extra(std::string_view name) {
          name.ends_with("norm.module.bias");
 }
 
-Result<std::vector<float>> read_vector(const formats::TensorSource& source, const std::string& name,
-                                       LoadReport& report) {
+Result<std::vector<float>> read_vector(const formats::TensorSource& source, const std::string& name) {
   const Tensor stored = TRY(source.read(name));
   std::vector<float> values(static_cast<size_t>(stored.shape().numel()));
   quant::widen(stored.dtype(), stored.data(), values);
-  report.packed_bytes += static_cast<int64_t>(values.size() * sizeof(float));
   return values;
 }
 
@@ -51,6 +52,21 @@ Status check_vector(const formats::TensorSource& source, const std::string& name
                         info->shape.to_string(), size);
   }
   return {};
+}
+
+/// Older GPTQ files give every linear a bias, of zeros where the model has none.
+bool is_zero(const formats::TensorSource& source, std::string_view name) {
+  const formats::TensorInfo* info = source.find(name);
+  const auto values = formats::read_floats(source, *info);
+  return values.has_value() && std::ranges::all_of(*values, [](float value) { return value == 0; });
+}
+
+/// Of the tensors of a linear, which a format may store under another name. Empty when it has none.
+std::string stored_bias(const formats::TensorSource& source, const std::vector<std::string>& names) {
+  const auto found = std::ranges::find_if(names, [&](const std::string& name) {
+    return name.ends_with(".bias") && source.find(name) != nullptr;
+  });
+  return found == names.end() ? "" : *found;
 }
 
 }  // namespace
@@ -71,6 +87,10 @@ void Parameters::tied_head(ops::Linear& into, std::string embedding_name, int64_
 
 void Parameters::vector(std::vector<float>& into, std::string name, int64_t size, std::vector<float>* bias) {
   parameters_.push_back({&into, std::move(name), size, 1, Bias::kNone, formats::ModuleKind::kLinear, bias});
+}
+
+void Parameters::attention(AttentionExtras& into, std::string name, const formats::AttentionHeads& heads) {
+  attentions_.push_back({&into, std::move(name), heads});
 }
 
 void Parameters::ignore(std::string tensor) {
@@ -119,16 +139,12 @@ Status Parameters::check_one(const Parameter& parameter, const formats::TensorSo
   const quant::LinearScheme scheme = TRY(reader.scheme(parameter.name, parameter.kind));
   TRY_STATUS(reader.check(parameter.name, parameter.out, parameter.in));
   TRY_STATUS(ops::Linear::check(scheme, parameter.in).context(parameter.name));
-  // A format may store the linear under another name, so its own list of tensors tells.
-  const auto names = reader.tensor_names(parameter.name, parameter.kind);
-  const bool has_bias = std::ranges::any_of(names, [&](const std::string& name) {
-    return name.ends_with(".bias") && source.find(name) != nullptr;
-  });
-  if (has_bias != (parameter.bias == Bias::kPresent)) {
-    return data_corrupt("{}.bias: {}", parameter.name,
-                        has_bias ? "in the checkpoint, but the config says that there is none"
-                                 : "not in the checkpoint, but the config says that there is one");
-  }
+  const std::string bias = stored_bias(source, reader.tensor_names(parameter.name, parameter.kind));
+  if (parameter.bias == Bias::kPresent && bias.empty())
+    return data_corrupt("{}.bias: not in the checkpoint, but the config says that there is one",
+                        parameter.name);
+  if (parameter.bias == Bias::kNone && !bias.empty() && !is_zero(source, bias))
+    return data_corrupt("{}: in the checkpoint, but the config says that there is none", bias);
   return {};
 }
 
@@ -144,9 +160,14 @@ std::vector<std::string> Parameters::misfits(const formats::TensorSource& source
       if (parameter.optional_bias != nullptr) read.insert(parameter.name + ".bias");
       continue;
     }
-    read.insert(parameter.name + ".weight");
-    read.insert(parameter.name + ".bias");
+    if (parameter.kind == formats::ModuleKind::kEmbedding) read.insert(parameter.name + ".weight");
     for (auto& name : reader.tensor_names(parameter.name, parameter.kind))
+      read.insert(std::move(name));
+  }
+  for (const Attention& attention : attentions_) {
+    if (const auto status = reader.check_attention(attention.name, attention.heads); !status)
+      misfits.push_back(status.error().message());
+    for (auto& name : reader.attention_tensor_names(attention.name))
       read.insert(std::move(name));
   }
   for (const formats::TensorInfo& info : source.tensors()) {
@@ -157,14 +178,43 @@ std::vector<std::string> Parameters::misfits(const formats::TensorSource& source
   return misfits;
 }
 
+int64_t Parameters::planned_bytes(const formats::TensorSource& source, const formats::WeightReader& reader,
+                                  const ops::PackOptions& options) const {
+  constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
+  int64_t bytes = 0;
+  for (const Parameter& parameter : parameters_) {
+    if (std::holds_alternative<std::vector<float>*>(parameter.into)) {
+      const bool has_bias =
+          parameter.optional_bias != nullptr && source.find(parameter.name + ".bias") != nullptr;
+      bytes += parameter.out * kFloat * (has_bias ? 2 : 1);
+      continue;
+    }
+    if (std::holds_alternative<ops::Embedding*>(parameter.into)) {
+      bytes += ops::Embedding::bytes_of(parameter.out, parameter.in, options.kind);
+      continue;
+    }
+    // A tied head is float, as check_one() sees to: any float scheme is packed alike.
+    const auto scheme = parameter.kind == formats::ModuleKind::kLinear
+                            ? reader.scheme(parameter.name, parameter.kind)
+                            : quant::LinearScheme{};
+    const auto weights = scheme.has_value()
+                             ? ops::planned_weight_bytes(*scheme, parameter.out, parameter.in, options)
+                             : Result<int64_t>(0);
+    if (!scheme || !weights) continue;
+    bytes += *weights + (parameter.bias == Bias::kPresent ? parameter.out * kFloat : 0) +
+             (scheme->transformed ? parameter.in * kFloat : 0);
+  }
+  return bytes;
+}
+
 Status Parameters::load_one(const Parameter& parameter, const formats::TensorSource& source,
                             const formats::WeightReader& reader, const ops::PackOptions& options,
-                            ThreadPool& pool, LoadReport& report) {
+                            ThreadPool& pool) {
   if (auto* const* vector = std::get_if<std::vector<float>*>(&parameter.into)) {
-    **vector = TRY(read_vector(source, parameter.name + ".weight", report));
+    **vector = TRY(read_vector(source, parameter.name + ".weight"));
     const std::string bias = parameter.name + ".bias";
     if (parameter.optional_bias != nullptr && source.find(bias) != nullptr)
-      *parameter.optional_bias = TRY(read_vector(source, bias, report));
+      *parameter.optional_bias = TRY(read_vector(source, bias));
     return {};
   }
   // Embeddings are float (check_one): class targets of a quantization config are about linears.
@@ -173,32 +223,106 @@ Status Parameters::load_one(const Parameter& parameter, const formats::TensorSou
       TRY(is_linear ? reader.read(parameter.name, parameter.out, parameter.in)
                     : formats::read_float_linear(source, parameter.name, parameter.out, parameter.in));
   if (auto* const* embedding = std::get_if<ops::Embedding*>(&parameter.into)) {
-    **embedding = TRY(ops::Embedding::make(data.values, options.kind));
-    report.packed_bytes += (*embedding)->bytes();
+    **embedding = TRY(ops::Embedding::make(data.values, options.kind, pool));
     return {};
   }
   ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
   linear = TRY(ops::Linear::pack(std::move(data), options, pool).context(parameter.name));
-  if (TRY(trace_enabled(TraceTopic::kDispatch)))
-    trace_line(TraceTopic::kDispatch, parameter.name + " " + ops::describe_dispatch(linear, options));
-  report.packed_bytes += linear.packed_bytes();
-  if (is_linear) {
+  return {};
+}
+
+void Parameters::account(const Parameter& parameter, LoadReport& report) {
+  if (const auto* const* vector = std::get_if<std::vector<float>*>(&parameter.into)) {
+    const size_t bias = parameter.optional_bias == nullptr ? 0 : parameter.optional_bias->size();
+    report.packed_bytes += static_cast<int64_t>(((*vector)->size() + bias) * sizeof(float));
+  } else if (const auto* const* embedding = std::get_if<ops::Embedding*>(&parameter.into)) {
+    report.packed_bytes += (*embedding)->bytes();
+  } else {
+    const ops::Linear& linear = *std::get<ops::Linear*>(parameter.into);
+    report.packed_bytes += linear.packed_bytes();
+    if (parameter.kind != formats::ModuleKind::kLinear) return;
     SchemeUse& use = report.schemes[linear.scheme().name()];
     ++use.linears;
     use.packed_bytes += linear.packed_bytes();
   }
+}
+
+void Parameters::account(const Attention& attention, LoadReport& report) {
+  for (const auto* transform : {&attention.into->query_transform, &attention.into->key_transform})
+    report.packed_bytes += *transform == nullptr ? 0 : (*transform)->bytes();
+}
+
+Status Parameters::trace_dispatch(const ops::PackOptions& options) const {
+  if (!TRY(trace_enabled(TraceTopic::kDispatch))) return {};
+  for (const Parameter& parameter : parameters_) {
+    if (const auto* const* linear = std::get_if<ops::Linear*>(&parameter.into))
+      trace_line(TraceTopic::kDispatch, parameter.name + " " + ops::describe_dispatch(**linear, options));
+  }
   return {};
+}
+
+LoadTask Parameters::task_of(const Parameter& parameter, const formats::TensorSource& source,
+                             const formats::WeightReader& reader) {
+  LoadTask task;
+  auto names = std::holds_alternative<std::vector<float>*>(parameter.into)
+                   ? std::vector{parameter.name + ".weight", parameter.name + ".bias"}
+                   : reader.tensor_names(parameter.name, parameter.kind);
+  for (const std::string& name : names) {
+    if (const formats::TensorInfo* info = source.find(name)) task.tensors.push_back(info);
+  }
+  for (const formats::TensorInfo* tensor : task.tensors)
+    task.staging_bytes += tensor->bytes;
+  const auto weights = static_cast<uint64_t>(parameter.out * parameter.in);
+  const auto scheme = reader.scheme(parameter.name, parameter.kind);
+  if (scheme.has_value() && !scheme->is_float()) {
+    task.staging_bytes += weights;  // codes, a byte each
+  } else if (task.staging_bytes < weights * sizeof(uint16_t)) {
+    task.staging_bytes += weights * sizeof(float);  // small floats are widened
+  }
+  return task;
+}
+
+Status Parameters::load_attention(const Attention& attention, const formats::WeightReader& reader,
+                                  const ops::PackOptions& options) {
+  quant::AttentionData data = TRY(reader.read_attention(attention.name, attention.heads));
+  const auto make = [&](quant::InputTransform steps, int32_t heads,
+                        std::unique_ptr<const ops::InputTransform>& into) -> Status {
+    if (steps.empty()) return {};
+    into = TRY(
+        ops::InputTransform::make(std::move(steps), int64_t{heads} * attention.heads.dim, options.matrices));
+    return {};
+  };
+  TRY_STATUS(make(std::move(data.query_transform), attention.heads.query, attention.into->query_transform));
+  return make(std::move(data.key_transform), attention.heads.key, attention.into->key_transform);
 }
 
 Status Parameters::load(const formats::TensorSource& source, const formats::WeightReader& reader,
                         const ops::PackOptions& options, ThreadPool& pool, LoadReport& report) {
   TRY_STATUS(misfits_to_status(misfits(source, reader)));
+  ops::SharedMatrices matrices;
+  ops::PackOptions sharing = options;
+  sharing.matrices = &matrices;
+  for (const Attention& attention : attentions_)
+    TRY_STATUS(load_attention(attention, reader, sharing).context(attention.name));
+  std::vector<LoadTask> tasks;
+  for (const Parameter& parameter : parameters_)
+    tasks.push_back(task_of(parameter, source, reader));
   Progress progress("loading", parameters_.size());
-  for (const Parameter& parameter : parameters_) {
-    TRY_STATUS(load_one(parameter, source, reader, options, pool, report));
-    progress.advance(1, parameter.name);
-  }
-  return {};
+  std::mutex progress_mutex;
+  const auto load = [&](size_t index, ThreadPool& workers) -> Status {
+    TRY_STATUS(load_one(parameters_[index], source, reader, sharing, workers));
+    const std::scoped_lock lock(progress_mutex);
+    progress.advance(1, parameters_[index].name);
+    return {};
+  };
+  TRY_STATUS(run_loads(tasks, source, pool, load));
+  TRY_STATUS(source.check_unchanged());
+  for (const Parameter& parameter : parameters_)
+    account(parameter, report);
+  for (const Attention& attention : attentions_)
+    account(attention, report);
+  report.packed_bytes += matrices.bytes();
+  return trace_dispatch(options);
 }
 
 }  // namespace tessera::models

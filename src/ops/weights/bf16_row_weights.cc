@@ -48,6 +48,11 @@ std::string refusal(const quant::LinearScheme& scheme, int64_t, FloatKind kind) 
 
 }  // namespace
 
-const WeightKind kBf16RowWeights{"gemm_bf16_rows", WeightLayout::kNd, refusal, FloatWeights<Bf16Rows>::pack};
+const WeightKind kBf16RowWeights{"gemm_bf16_rows",
+                                 WeightLayout::kNd,
+                                 refusal,
+                                 FloatWeights<Bf16Rows>::bytes_of,
+                                 FloatWeights<Bf16Rows>::pack,
+                                 FloatWeights<Bf16Rows>::restore};
 
 }  // namespace tessera::ops

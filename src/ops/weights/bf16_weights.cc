@@ -54,6 +54,11 @@ std::string refusal(const quant::LinearScheme& scheme, int64_t, FloatKind kind) 
 
 }  // namespace
 
-const WeightKind kBf16Weights{"gemm_bf16", WeightLayout::kNz, refusal, FloatWeights<Bf16Tiles>::pack};
+const WeightKind kBf16Weights{"gemm_bf16",
+                              WeightLayout::kNz,
+                              refusal,
+                              FloatWeights<Bf16Tiles>::bytes_of,
+                              FloatWeights<Bf16Tiles>::pack,
+                              FloatWeights<Bf16Tiles>::restore};
 
 }  // namespace tessera::ops

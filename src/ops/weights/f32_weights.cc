@@ -52,6 +52,11 @@ std::string refusal(const quant::LinearScheme& scheme, int64_t, FloatKind kind) 
 
 }  // namespace
 
-const WeightKind kF32Weights{"gemm_f32", WeightLayout::kNz, refusal, FloatWeights<F32Tiles>::pack};
+const WeightKind kF32Weights{"gemm_f32",
+                             WeightLayout::kNz,
+                             refusal,
+                             FloatWeights<F32Tiles>::bytes_of,
+                             FloatWeights<F32Tiles>::pack,
+                             FloatWeights<F32Tiles>::restore};
 
 }  // namespace tessera::ops

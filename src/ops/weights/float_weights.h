@@ -29,17 +29,31 @@ class FloatWeights final : public PackedWeights {
  public:
   using Element = typename Layout::Element;
 
+  static int64_t bytes_of(const quant::LinearScheme&, int64_t out, int64_t in) {
+    return Layout::elements(out, in) * static_cast<int64_t>(sizeof(Element));
+  }
+
   static Result<std::unique_ptr<const PackedWeights>> pack(quant::LinearData data, ThreadPool& pool) {
     const quant::LinearData floats = TRY(quant::dequantize(std::move(data)));
     auto weights = std::make_unique<FloatWeights>();
     weights->out_ = floats.out;
     weights->in_ = floats.in;
-    const auto elements = static_cast<size_t>(Layout::elements(floats.out, floats.in));
-    weights->elements_ = TRY(AlignedBuffer::allocate_lasting(elements * sizeof(Element)));
+    const auto bytes = static_cast<size_t>(bytes_of(floats.scheme, floats.out, floats.in));
+    weights->elements_ = TRY(AlignedBuffer::allocate_lasting(bytes));
     auto* all = weights->elements_.template as<Element>();
     for_panels(floats.out, pool, [&](int64_t, int64_t first, int64_t rows) {
       Layout::pack(floats.values, first, rows, floats.in, all);
     });
+    return std::unique_ptr<const PackedWeights>(std::move(weights));
+  }
+
+  static Result<std::unique_ptr<const PackedWeights>> restore(const quant::LinearScheme& scheme, int64_t out,
+                                                              int64_t in, StoredArrays arrays) {
+    auto buffers = TRY(borrow_arrays(arrays, {static_cast<size_t>(bytes_of(scheme, out, in))}));
+    auto weights = std::make_unique<FloatWeights>();
+    weights->out_ = out;
+    weights->in_ = in;
+    weights->elements_ = std::move(buffers[0]);
     return std::unique_ptr<const PackedWeights>(std::move(weights));
   }
 
@@ -63,6 +77,8 @@ class FloatWeights final : public PackedWeights {
   }
 
   int64_t bytes() const override { return static_cast<int64_t>(elements_.size()); }
+
+  std::vector<std::span<const std::byte>> arrays() const override { return {elements_.bytes()}; }
 
   void read_row(int64_t index, float* out) const override {
     Layout::read_row(elements_.template as<Element>(), index, in_, out);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "kernels/gemm_s8/gemm_s8.h"
 #include "ops/weights/for_panels.h"
 #include "ops/weights/weight_table.h"
@@ -40,21 +41,56 @@ int32_t input_offset(const quant::LinearData& data, int64_t row) {
   return static_cast<int32_t>(-data.input.zero_point * sum);
 }
 
+/// In bytes.
+struct Sizes {
+  size_t tiles = 0, scales = 0, zeros = 0, offsets = 0;
+
+  int64_t total() const { return static_cast<int64_t>(tiles + scales + zeros + offsets); }
+};
+
+Sizes sizes_of(const quant::LinearScheme& scheme, int64_t out, int64_t in) {
+  const int64_t group = kernel_group(scheme);
+  const auto rows = static_cast<size_t>(kernels::padded_n(out));
+  const size_t groups = rows * static_cast<size_t>(group == 0 ? 1 : in / group);
+  return {.tiles = static_cast<size_t>(kernels::panels(out) *
+                                       kernels::packed_s8_panel_bytes(in, scheme.weight.bits)),
+          .scales = groups * sizeof(float),
+          .zeros = scheme.weight.symmetric ? 0 : groups,
+          .offsets = scheme.activation.is_static ? rows * sizeof(int32_t) : 0};
+}
+
 class IntegerWeights final : public PackedWeights {
  public:
+  static int64_t bytes_of(const quant::LinearScheme& scheme, int64_t out, int64_t in) {
+    return sizes_of(scheme, out, in).total();
+  }
+
+  template <kernels::S8Layout kLayout>
+  static Result<std::unique_ptr<const PackedWeights>> restore(const quant::LinearScheme& scheme, int64_t out,
+                                                              int64_t in, StoredArrays arrays) {
+    const Sizes sizes = sizes_of(scheme, out, in);
+    auto buffers = TRY(borrow_arrays(arrays, {sizes.tiles, sizes.scales, sizes.zeros, sizes.offsets}));
+    auto weights = std::make_unique<IntegerWeights>();
+    weights->set_facts(scheme, out, in, kLayout);
+    weights->tiles_ = std::move(buffers[0]);
+    weights->scales_ = std::move(buffers[1]);
+    weights->zeros_ = std::move(buffers[2]);
+    weights->offsets_ = std::move(buffers[3]);
+    weights->view_arrays();
+    return std::unique_ptr<const PackedWeights>(std::move(weights));
+  }
+
   template <kernels::S8Layout kLayout>
   static Result<std::unique_ptr<const PackedWeights>> pack(quant::LinearData data, ThreadPool& pool) {
     auto weights = std::make_unique<IntegerWeights>();
-    weights->x_bits_ = data.scheme.activation.bits;
-    weights->view_ = {.n = data.out,
-                      .k = data.in,
-                      .bits = data.scheme.weight.bits,
-                      .group_size = kernel_group(data.scheme),
-                      .layout = kLayout};
-    TRY_STATUS(weights->pack_codes(data, pool));
-    TRY_STATUS(weights->pack_groups(data));
-    if (data.scheme.activation.is_static && data.input.zero_point != 0)
-      TRY_STATUS(weights->pack_offsets(data, pool));
+    weights->set_facts(data.scheme, data.out, data.in, kLayout);
+    CHECK(data.zero_points.empty() == data.scheme.weight.symmetric, "{} with {} zero points",
+          data.scheme.name(), data.zero_points.size());
+    const Sizes sizes = sizes_of(data.scheme, data.out, data.in);
+    TRY_STATUS(weights->pack_codes(data, sizes, pool));
+    TRY_STATUS(weights->pack_groups(data, sizes));
+    if (sizes.offsets != 0) TRY_STATUS(weights->pack_offsets(data, sizes, pool));
+    weights->view_arrays();
     return std::unique_ptr<const PackedWeights>(std::move(weights));
   }
 
@@ -78,6 +114,10 @@ class IntegerWeights final : public PackedWeights {
     return static_cast<int64_t>(tiles_.size() + scales_.size() + zeros_.size() + offsets_.size());
   }
 
+  std::vector<std::span<const std::byte>> arrays() const override {
+    return {tiles_.bytes(), scales_.bytes(), zeros_.bytes(), offsets_.bytes()};
+  }
+
   void read_row(int64_t index, float* out) const override {
     const int64_t group_size = view_.group_size == 0 ? view_.k : view_.group_size;
     const int64_t first = index / kernels::kPanel * (view_.k / group_size) * kernels::kPanel;
@@ -96,44 +136,50 @@ class IntegerWeights final : public PackedWeights {
   }
 
  private:
-  Status pack_codes(const quant::LinearData& data, ThreadPool& pool) {
+  void set_facts(const quant::LinearScheme& scheme, int64_t out, int64_t in, kernels::S8Layout layout) {
+    x_bits_ = scheme.activation.bits;
+    view_ = {
+        .n = out, .k = in, .bits = scheme.weight.bits, .group_size = kernel_group(scheme), .layout = layout};
+  }
+
+  void view_arrays() {
+    view_.tiles = tiles_.as<uint8_t>();
+    view_.scales = scales_.as<float>();
+    view_.zeros = zeros_.empty() ? nullptr : zeros_.as<uint8_t>();
+    view_.offsets = offsets_.empty() ? nullptr : offsets_.as<int32_t>();
+  }
+
+  Status pack_codes(const quant::LinearData& data, const Sizes& sizes, ThreadPool& pool) {
     const int64_t panel_bytes = kernels::packed_s8_panel_bytes(data.in, view_.bits);
-    tiles_ =
-        TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::panels(data.out) * panel_bytes)));
+    tiles_ = TRY(AlignedBuffer::allocate_lasting(sizes.tiles));
     const int8_t* codes = data.values.as<int8_t>().data();
     auto* tiles = tiles_.as<uint8_t>();
     for_panels(data.out, pool, [&](int64_t panel, int64_t first, int64_t rows) {
       kernels::pack_s8_panel(codes + first * data.in, data.in, rows, data.in, view_.bits, view_.layout,
                              tiles + panel * panel_bytes);
     });
-    view_.tiles = tiles;
     return {};
   }
 
   /// Scales and zero points.
-  Status pack_groups(const quant::LinearData& data) {
+  Status pack_groups(const quant::LinearData& data, const Sizes& sizes) {
     const int64_t groups = view_.group_size == 0 ? 1 : view_.k / view_.group_size;
     const int64_t times = groups / data.groups();
-    const auto count = static_cast<size_t>(groups * kernels::padded_n(view_.n));
-    scales_ = TRY(AlignedBuffer::allocate_lasting(count * sizeof(float)));
+    scales_ = TRY(AlignedBuffer::allocate_lasting(sizes.scales));
     kernels::pack_scales(finer(data.scales, times).data(), view_.n, groups, scales_.as<float>());
-    view_.scales = scales_.as<float>();
     if (data.zero_points.empty()) return {};
-    zeros_ = TRY(AlignedBuffer::allocate_lasting(count));
+    zeros_ = TRY(AlignedBuffer::allocate_lasting(sizes.zeros));
     kernels::pack_zeros(finer(data.zero_points, times).data(), view_.n, groups, view_.bits,
                         zeros_.as<uint8_t>());
-    view_.zeros = zeros_.as<uint8_t>();
     return {};
   }
 
-  Status pack_offsets(const quant::LinearData& data, ThreadPool& pool) {
-    offsets_ = TRY(
-        AlignedBuffer::allocate_lasting(static_cast<size_t>(kernels::padded_n(view_.n)) * sizeof(int32_t)));
+  Status pack_offsets(const quant::LinearData& data, const Sizes& sizes, ThreadPool& pool) {
+    offsets_ = TRY(AlignedBuffer::allocate_lasting(sizes.offsets));
     for_panels(data.out, pool, [&](int64_t, int64_t first, int64_t rows) {
       for (int64_t row = first; row < first + rows; ++row)
         offsets_.as<int32_t>()[row] = input_offset(data, row);
     });
-    view_.offsets = offsets_.as<int32_t>();
     return {};
   }
 
@@ -177,9 +223,17 @@ std::string refusal(const quant::LinearScheme& scheme, int64_t in, FloatKind) {
 
 }  // namespace
 
-const WeightKind kIntegerWeights{"gemm_s8", WeightLayout::kNz, refusal,
-                                 IntegerWeights::pack<kernels::S8Layout::kTiles>};
-const WeightKind kIntegerRowWeights{"gemm_s8_rows", WeightLayout::kNd, refusal,
-                                    IntegerWeights::pack<kernels::S8Layout::kRows>};
+const WeightKind kIntegerWeights{"gemm_s8",
+                                 WeightLayout::kNz,
+                                 refusal,
+                                 IntegerWeights::bytes_of,
+                                 IntegerWeights::pack<kernels::S8Layout::kTiles>,
+                                 IntegerWeights::restore<kernels::S8Layout::kTiles>};
+const WeightKind kIntegerRowWeights{"gemm_s8_rows",
+                                    WeightLayout::kNd,
+                                    refusal,
+                                    IntegerWeights::bytes_of,
+                                    IntegerWeights::pack<kernels::S8Layout::kRows>,
+                                    IntegerWeights::restore<kernels::S8Layout::kRows>};
 
 }  // namespace tessera::ops

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/buffer.h"
+#include "base/check.h"
 #include "kernels/gemm_unpack/gemm_unpack.h"
 #include "ops/weights/for_panels.h"
 #include "ops/weights/weight_table.h"
@@ -16,24 +17,57 @@ namespace tessera::ops {
 namespace {
 
 /// The kernel's table of bf16 values ends at codes minus zero points of this width.
-Status check_zero_points(const quant::LinearData& data) {
-  const int top = 1 << (data.scheme.weight.bits - 1);
+Status check_zero_points(std::span<const int8_t> zero_points, int bits) {
+  const int top = 1 << (bits - 1);
   const auto outside = [&](int8_t zero) { return zero < -top || zero >= top; };
-  const auto at = std::ranges::find_if(data.zero_points, outside);
-  if (at == data.zero_points.end()) return {};
-  return data_corrupt("zero point {} is {}, expected {}..{}", at - data.zero_points.begin(), int{*at}, -top,
+  const auto at = std::ranges::find_if(zero_points, outside);
+  if (at == zero_points.end()) return {};
+  return data_corrupt("zero point {} is {}, expected {}..{}", at - zero_points.begin(), int{*at}, -top,
                       top - 1);
+}
+
+/// In bytes.
+struct Sizes {
+  size_t tiles = 0, scales = 0, zeros = 0;
+};
+
+Sizes sizes_of(const quant::WeightScheme& scheme, int64_t out, int64_t in) {
+  const int64_t panels = kernels::panels(out), per_row = scheme.group_size == 0 ? 1 : in / scheme.group_size;
+  const auto groups = static_cast<size_t>(panels * per_row * kernels::kPanel);
+  return {.tiles = static_cast<size_t>(panels * kernels::packed_codes_panel_bytes(in, scheme.bits)),
+          .scales = groups * sizeof(float),
+          .zeros = scheme.symmetric ? 0 : groups};
 }
 
 /// X: float or uint16_t (bf16), the activations.
 template <class X>
 class UnpackedWeights final : public PackedWeights {
  public:
+  static int64_t bytes_of(const quant::LinearScheme& scheme, int64_t out, int64_t in) {
+    const Sizes sizes = sizes_of(scheme.weight, out, in);
+    return static_cast<int64_t>(sizes.tiles + sizes.scales + sizes.zeros);
+  }
+
   static Result<std::unique_ptr<const PackedWeights>> pack(quant::LinearData data, ThreadPool& pool) {
-    TRY_STATUS(check_zero_points(data));
+    CHECK(data.zero_points.empty() == data.scheme.weight.symmetric, "{} with {} zero points",
+          data.scheme.name(), data.zero_points.size());
+    TRY_STATUS(check_zero_points(data.zero_points, data.scheme.weight.bits));
     auto weights = std::make_unique<UnpackedWeights>();
     TRY_STATUS(weights->allocate(data));
     weights->fill(data, pool);
+    return std::unique_ptr<const PackedWeights>(std::move(weights));
+  }
+
+  static Result<std::unique_ptr<const PackedWeights>> restore(const quant::LinearScheme& scheme, int64_t out,
+                                                              int64_t in, StoredArrays arrays) {
+    const Sizes sizes = sizes_of(scheme.weight, out, in);
+    auto buffers = TRY(borrow_arrays(arrays, {sizes.tiles, sizes.scales, sizes.zeros}));
+    TRY_STATUS(check_zero_points({buffers[2].as<int8_t>(), sizes.zeros}, scheme.weight.bits));
+    auto weights = std::make_unique<UnpackedWeights>();
+    weights->tiles_ = std::move(buffers[0]);
+    weights->scales_ = std::move(buffers[1]);
+    weights->zeros_ = std::move(buffers[2]);
+    weights->view_arrays(scheme.weight, out, in);
     return std::unique_ptr<const PackedWeights>(std::move(weights));
   }
 
@@ -56,6 +90,10 @@ class UnpackedWeights final : public PackedWeights {
 
   int64_t bytes() const override {
     return static_cast<int64_t>(tiles_.size() + scales_.size() + zeros_.size());
+  }
+
+  std::vector<std::span<const std::byte>> arrays() const override {
+    return {tiles_.bytes(), scales_.bytes(), zeros_.bytes()};
   }
 
   void read_row(int64_t index, float* out) const override {
@@ -88,20 +126,22 @@ class UnpackedWeights final : public PackedWeights {
 
   Status allocate(const quant::LinearData& data) {
     const quant::WeightScheme& scheme = data.scheme.weight;
-    const int64_t panels = kernels::panels(data.out);
-    const int64_t panel_bytes = kernels::packed_codes_panel_bytes(data.in, scheme.bits);
-    const auto groups = static_cast<size_t>(panels * data.groups() * kernels::kPanel);
-    tiles_ = TRY(AlignedBuffer::allocate_lasting(static_cast<size_t>(panels * panel_bytes)));
-    scales_ = TRY(AlignedBuffer::allocate_lasting(groups * sizeof(float)));
-    if (!data.zero_points.empty()) zeros_ = TRY(AlignedBuffer::allocate_lasting(groups));
+    const Sizes sizes = sizes_of(scheme, data.out, data.in);
+    tiles_ = TRY(AlignedBuffer::allocate_lasting(sizes.tiles));
+    scales_ = TRY(AlignedBuffer::allocate_lasting(sizes.scales));
+    if (sizes.zeros != 0) zeros_ = TRY(AlignedBuffer::allocate_lasting(sizes.zeros));
+    view_arrays(scheme, data.out, data.in);
+    return {};
+  }
+
+  void view_arrays(const quant::WeightScheme& scheme, int64_t out, int64_t in) {
     view_ = {.tiles = tiles_.as<uint8_t>(),
              .scales = scales_.as<float>(),
              .zeros = zeros_.empty() ? nullptr : zeros_.as<int8_t>(),
-             .n = data.out,
-             .k = data.in,
+             .n = out,
+             .k = in,
              .bits = scheme.bits,
              .group_size = scheme.group_size};
-    return {};
   }
 
   void fill(const quant::LinearData& data, ThreadPool& pool) {
@@ -139,9 +179,17 @@ std::string refusal_f32(const quant::LinearScheme& scheme, int64_t in, FloatKind
 
 }  // namespace
 
-const WeightKind kUnpackedBf16Weights{"gemm_unpack", WeightLayout::kNz, refusal_bf16,
-                                      UnpackedWeights<uint16_t>::pack};
-const WeightKind kUnpackedF32Weights{"gemm_unpack_f32", WeightLayout::kNz, refusal_f32,
-                                     UnpackedWeights<float>::pack};
+const WeightKind kUnpackedBf16Weights{"gemm_unpack",
+                                      WeightLayout::kNz,
+                                      refusal_bf16,
+                                      UnpackedWeights<uint16_t>::bytes_of,
+                                      UnpackedWeights<uint16_t>::pack,
+                                      UnpackedWeights<uint16_t>::restore};
+const WeightKind kUnpackedF32Weights{"gemm_unpack_f32",
+                                     WeightLayout::kNz,
+                                     refusal_f32,
+                                     UnpackedWeights<float>::bytes_of,
+                                     UnpackedWeights<float>::pack,
+                                     UnpackedWeights<float>::restore};
 
 }  // namespace tessera::ops

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace tessera::ops {
@@ -29,6 +30,12 @@ std::span<const WeightKind* const> weight_kinds() {
   return kKinds;
 }
 
+const WeightKind* find_weight_kind(std::string_view name) {
+  const auto found =
+      std::ranges::find(weight_kinds(), name, [](const WeightKind* kind) { return kind->name; });
+  return found == weight_kinds().end() ? nullptr : *found;
+}
+
 Result<const WeightKind*> choose_weight_kind(const quant::LinearScheme& scheme, int64_t in,
                                              const PackOptions& options) {
   std::string why;
@@ -38,6 +45,12 @@ Result<const WeightKind*> choose_weight_kind(const quant::LinearScheme& scheme, 
     if (why.empty()) why = refusal;
   }
   return unsupported("scheme {}: {}", scheme.name(), why);
+}
+
+Result<int64_t> planned_weight_bytes(const quant::LinearScheme& scheme, int64_t out, int64_t in,
+                                     const PackOptions& options) {
+  const WeightKind* kind = TRY(choose_weight_kind(scheme, in, options));
+  return kind->bytes(scheme, out, in);
 }
 
 std::string explain_weight_kind(const quant::LinearScheme& scheme, int64_t in, const PackOptions& options) {
