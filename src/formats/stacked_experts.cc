@@ -80,6 +80,11 @@ class UnstackedSource final : public TensorSource {
     std::memcpy(out.data(), shape.data(), sizeof(shape));
     return {};
   }
+  void will_read(const TensorInfo& info) const override {
+    const auto found = parts_.find(info.name);
+    source_->will_read(found == parts_.end() ? info : found->second.slice);
+  }
+  Status check_unchanged() const override { return source_->check_unchanged(); }
 
  private:
   /// out [rows, columns] = columns [first, first + rows) of slice [columns, ...].
