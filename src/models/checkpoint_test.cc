@@ -1,4 +1,5 @@
 // Checkpoints that must be refused with one error that names every misfit, and quantized ones that must run.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -70,6 +71,8 @@ TEST(Checkpoint, ConfigErrorsNameFieldValueAndExpectation) {
   };
   EXPECT_EQ(message("num_key_value_heads", 5).find("config.json: num_key_value_heads=5 does not divide"), 0U);
   EXPECT_NE(message("hidden_size", -1).find("hidden_size=-1"), std::string::npos);
+  EXPECT_NE(message("hidden_size", 2).find("head_dim=0, expected a multiple of 8"), std::string::npos);
+  EXPECT_NE(message("hidden_size", 1 << 20).find("expected a multiple of 8 up to"), std::string::npos);
   EXPECT_NE(message("hidden_size", 1e30).find("hidden_size=1e+30"), std::string::npos);
   EXPECT_NE(message("vocab_size", "many").find("vocab_size=\"many\""), std::string::npos);
   EXPECT_NE(message("rope_scaling", {{"rope_type", "yarn"}}).find("rope_type \"yarn\" is unknown"),
@@ -77,6 +80,44 @@ TEST(Checkpoint, ConfigErrorsNameFieldValueAndExpectation) {
   EXPECT_NE(message("hidden_act", "gelu").find("hidden_act=\"gelu\""), std::string::npos);
   EXPECT_NE(message("architectures", {"MambaForCausalLM"}).find("MambaForCausalLM"), std::string::npos);
   EXPECT_NE(message("rms_norm_eps", 0).find("rms_norm_eps=0"), std::string::npos);
+}
+
+TEST(Checkpoint, ExpertsThatDoNotExist) {
+  Copy copy("qwen3-moe");
+  const int experts = copy.config["num_experts"];
+  copy.config["num_experts"] = experts + 1;
+  EXPECT_NE(error_of(copy).find(fmt::format("experts.{}.gate_proj", experts)), std::string::npos)
+      << error_of(copy);
+  copy.config["num_experts"] = experts - 1;
+  EXPECT_NE(error_of(copy).find(fmt::format(
+                "experts.{}.down_proj.weight: in the checkpoint, but nothing reads it", experts - 1)),
+            std::string::npos)
+      << error_of(copy);
+  copy.config["num_experts"] = experts;
+  copy.config["num_experts_per_tok"] = experts + 1;
+  EXPECT_NE(error_of(copy).find("num_experts_per_tok="), std::string::npos) << error_of(copy);
+}
+
+// What a config asks for must not be built before it is compared with the tensors that there are.
+TEST(Checkpoint, ConfigsThatAskForTooMuch) {
+  Copy experts("qwen3-moe");
+  experts.config["decoder_sparse_step"] = 1;
+  experts.config["mlp_only_layers"] = nullptr;
+  experts.config["num_hidden_layers"] = 1024;
+  experts.config["num_experts"] = 65536;
+  EXPECT_NE(error_of(experts).find("67108864 experts in all, expected at most 131072"), std::string::npos)
+      << error_of(experts);
+  Copy large("llama");
+  for (const char* field : {"hidden_size", "intermediate_size"})
+    large.config[field] = 1 << 20;
+  large.config["head_dim"] = 256;
+  large.config["vocab_size"] = 1 << 22;
+  large.config["max_position_embeddings"] = 1 << 26;
+  EXPECT_NE(error_of(large).find("; and "), std::string::npos) << error_of(large);
+  // Its rotary table alone would have 1 GB.
+  Copy positions("llama");
+  positions.config["max_position_embeddings"] = 1 << 24;
+  EXPECT_EQ(error_of(positions), "loaded");
 }
 
 TEST(Checkpoint, TokensOutsideTheVocabularyAreRefused) {

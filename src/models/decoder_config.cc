@@ -61,8 +61,10 @@ Status parse_heads(const ConfigFields& fields, ModelConfig& config) {
                             config.heads);
   }
   config.head_dim = TRY(fields.integer("head_dim", config.hidden / config.heads, 1, kernels::kMaxHeadDim));
-  if (config.head_dim % 8 != 0) {
-    return unsupported("head_dim={}, expected a multiple of 8", config.head_dim);
+  // Without the field it is a quotient, which may be anything.
+  if (config.head_dim < 1 || config.head_dim > kernels::kMaxHeadDim || config.head_dim % 8 != 0) {
+    return unsupported("head_dim={}, expected a multiple of 8 up to {}", config.head_dim,
+                       kernels::kMaxHeadDim);
   }
   return {};
 }

@@ -20,17 +20,20 @@ double stretch(double frequency, const Llama3Rope& rope) {
 
 }  // namespace
 
-RopeTable::RopeTable(const RopeConfig& rope, int32_t head_dim, int32_t positions) : positions_(positions) {
-  const int32_t pairs = head_dim / 2;
-  const size_t size = static_cast<size_t>(positions) * static_cast<size_t>(pairs);
+void RopeTable::cover(int32_t positions) {
+  if (positions <= positions_) return;
+  constexpr int64_t kStep = 4096;
+  const auto end = static_cast<int32_t>((positions + kStep - 1) / kStep * kStep);
+  const int32_t pairs = head_dim_ / 2;
+  const size_t size = static_cast<size_t>(end) * static_cast<size_t>(pairs);
   cos_.resize(size);
   sin_.resize(size);
   for (int32_t pair = 0; pair < pairs; ++pair) {
-    double frequency = std::pow(rope.theta, -2.0 * pair / head_dim) / rope.linear_factor;
-    if (rope.llama3) frequency = stretch(frequency, *rope.llama3);
+    double frequency = std::pow(rope_.theta, -2.0 * pair / head_dim_) / rope_.linear_factor;
+    if (rope_.llama3) frequency = stretch(frequency, *rope_.llama3);
     // The reference keeps frequencies in float32; at position 100,000 the difference would be 0.01 radians.
     const auto kept = static_cast<double>(static_cast<float>(frequency));
-    for (int32_t position = 0; position < positions; ++position) {
+    for (int32_t position = positions_; position < end; ++position) {
       const size_t at =
           static_cast<size_t>(position) * static_cast<size_t>(pairs) + static_cast<size_t>(pair);
       const auto angle = static_cast<double>(static_cast<float>(position * kept));
@@ -38,6 +41,7 @@ RopeTable::RopeTable(const RopeConfig& rope, int32_t head_dim, int32_t positions
       sin_[at] = static_cast<float>(std::sin(angle));
     }
   }
+  positions_ = end;
 }
 
 }  // namespace tessera::models

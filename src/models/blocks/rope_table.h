@@ -1,7 +1,10 @@
-// RopeTable: cosines and sines of the rotary embedding for every position, computed in float64.
+// RopeTable: cosines and sines of the rotary embedding, computed in float64, for the positions that were
+// reached so far: a config's max_position_embeddings is only a promise, and 10 million of them would take
+// 5 GB. Not thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "models/model_config.h"
@@ -10,8 +13,14 @@ namespace tessera::models {
 
 class RopeTable {
  public:
-  /// Rows for positions [0, positions).
-  RopeTable(const RopeConfig& rope, int32_t head_dim, int32_t positions);
+  /// Rows for positions [0, positions) at least.
+  RopeTable(RopeConfig rope, int32_t head_dim, int32_t positions)
+      : rope_(std::move(rope)), head_dim_(head_dim) {
+    cover(positions);
+  }
+
+  /// Makes rows for positions [0, positions) at least. Pointers taken before are void.
+  void cover(int32_t positions);
 
   /// [positions, head_dim / 2]
   const float* cos() const { return cos_.data(); }
@@ -19,7 +28,9 @@ class RopeTable {
   int32_t positions() const { return positions_; }
 
  private:
-  int32_t positions_;
+  RopeConfig rope_;
+  int32_t head_dim_;
+  int32_t positions_ = 0;
   std::vector<float> cos_, sin_;
 };
 

@@ -1,9 +1,15 @@
 #include "models/qwen3_moe/qwen3_moe.h"
 
+#include <algorithm>
+
 #include "models/config_fields.h"
 
 namespace tessera::models {
 namespace {
+
+// Of all layers: each is declared, in about 1 KB, before the checkpoint is looked at. The largest published
+// models have 23,000.
+constexpr int64_t kMaxExperts = 1 << 17;
 
 /// Layers with experts: every decoder_sparse_step-th one (the last of each step), except those in
 /// mlp_only_layers.
@@ -35,6 +41,10 @@ Result<ModelConfig> parse(const nlohmann::json& json) {
   moe.intermediate = TRY(fields.integer("moe_intermediate_size", 1, 1 << 20));
   moe.normalize_weights = TRY(fields.boolean("norm_topk_prob", false));
   moe.layers = TRY(sparse_layers(fields, config.layers));
+  if (const int64_t experts = std::ranges::count(moe.layers, true) * moe.experts; experts > kMaxExperts) {
+    return invalid_argument("num_experts={} makes {} experts in all, expected at most {}", moe.experts,
+                            experts, kMaxExperts);
+  }
   config.moe = moe;
   return config;
 }
