@@ -64,7 +64,7 @@ CASES = {  # name: source, recipe
         SpinQuantModifier(rotations=["R1", "R2", "R3", "R4"], transform_type="hadamard", transform_block_size=4),
         quantize(scheme(["Linear"], 4, group=32, symmetric=False))]),
     "qwen3-w4a4-quip": ("qwen3", lambda: [
-        QuIPModifier(rotations=["v", "u"], transform_type="random-hadamard"),
+        QuIPModifier(rotations=["v", "u"], transform_type="random-hadamard", transform_block_size=32),
         quantize(scheme(["Linear"], 4, 4, group=32, form="pack-quantized"))]),
     "qwen3-moe-mixed": ("qwen3-moe-nonorm", lambda: [
         quantize(scheme([ATTENTION], 8, 8), scheme([WIDE], 4, 8, group=16), scheme([DOWN], 4, 4, form="pack-quantized"))]),
