@@ -21,7 +21,7 @@ void add_quantize_options(CLI::App& command, QuantizeArguments& arguments) {
       .add_option("--scheme", options.scheme,
                   "w8a8, w4a8, w4a4, w8a16, w4a16, or w4a4-w8a8: w4a4 with o_proj and down_proj at w8a8")
       ->required();
-  command.add_option("--format", options.format, "of the checkpoint; modelslim: w8a8, w4a4 and w4a4-w8a8")
+  command.add_option("--format", options.format, "of the checkpoint; modelslim: w8a8, w4a8, w4a4 and w4a4-w8a8, per channel")
       ->check(CLI::IsMember({"compressed-tensors", "modelslim"}))
       ->capture_default_str();
   command.add_option("--method", arguments.method, "rtn: round to nearest")

@@ -47,6 +47,27 @@ TEST(QuantizeModelSlim, MixturesAreReadAsWritten) {
   EXPECT_TRUE(std::ranges::all_of(logits_of(**model), [](float logit) { return std::isfinite(logit); }));
 }
 
+TEST(QuantizeModelSlim, PairsOfRowsAreReadAsWritten) {
+  const formats::TestDirectory output, float_rows;
+  ASSERT_EQ(error_of(modelslim_options("qwen3", output, "w4a8")), "");
+  ASSERT_EQ(error_of(modelslim_options("qwen3", float_rows, "w4a4")), "");  // the same codes, a byte each
+  const auto pairs = *formats::open_safetensors_dir(output.path()), bytes = *formats::open_safetensors_dir(float_rows.path());
+  const auto pair_reader = *formats::open_weight_reader(nlohmann::json::object(), output.path(), *pairs);
+  const auto byte_reader = *formats::open_weight_reader(nlohmann::json::object(), float_rows.path(), *bytes);
+  const std::string name = "model.layers.1.mlp.down_proj";
+  const auto data = pair_reader->read(name, 96, 128), expected = byte_reader->read(name, 96, 128);
+  ASSERT_TRUE(data.has_value() && expected.has_value());
+  EXPECT_EQ(data->scheme.name(), "w4a8");
+  EXPECT_EQ(data->scales, expected->scales);
+  EXPECT_TRUE(std::ranges::equal(data->values.as<int8_t>(), expected->values.as<int8_t>()));
+  EXPECT_EQ(pairs->find(name + ".weight")->shape, (Shape{48, 128}));
+  EXPECT_EQ(pairs->find(name + ".scale_bias")->shape, (Shape{96, 16}));
+  EXPECT_THAT(inspect_directory(output.path())->refusals, testing::IsEmpty());
+  auto model = load(output.path());
+  ASSERT_TRUE(model.has_value()) << model.error().message();
+  EXPECT_EQ((*model)->report().scheme, "w4a8");
+}
+
 TEST(QuantizeModelSlim, CodesAreThoseOfTheRule) {
   const formats::TestDirectory output;
   ASSERT_EQ(error_of(modelslim_options("qwen3", output, "w8a8")), "");
@@ -71,7 +92,10 @@ TEST(QuantizeModelSlim, CodesAreThoseOfTheRule) {
 TEST(QuantizeModelSlim, WhatIsNotWrittenIsRefusedBeforehand) {
   const formats::TestDirectory output;
   EXPECT_THAT(error_of(modelslim_options("qwen3", output, "w4a16")),
-              HasSubstr("not written as ModelSlim, expected w8a8 or w4a4 per channel"));
+              HasSubstr("not written as ModelSlim, expected w8a8, w4a8 or w4a4 per channel"));
+  auto head = modelslim_options("qwen3", output, "w4a8");
+  head.lm_head = "w4a8";
+  EXPECT_THAT(error_of(head), HasSubstr("lm_head: the format has no W4A8_DYNAMIC of it"));
   auto grouped = modelslim_options("qwen3", output, "w4a4");
   grouped.group_size = 32;
   EXPECT_THAT(error_of(grouped), HasSubstr("scheme w4a4-g32: not written as ModelSlim"));

@@ -143,13 +143,15 @@ Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<
 Status add_parts(const quant::Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
   const bool only_part = recipe.parts.size() == 1;
   for (const RecipePart& part : recipe.parts) {
-    // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part.
+    // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part. What is written as ModelSlim has no
+    // groups: there they are refused when somebody asks for them.
     const bool per_channel_only = part.weight_bits == 8 && part.activation_bits == 8;
+    const bool without_groups = per_channel_only || (options.format == "modelslim" && !options.group_size);
     if (per_channel_only && only_part && options.group_size.value_or(0) != 0) {
       return invalid_argument("--group-size={} with --scheme={}, expected channel", *options.group_size,
                               options.scheme);
     }
-    const GroupSizeOption group_size = per_channel_only ? GroupSizeOption(0) : options.group_size;
+    const GroupSizeOption group_size = without_groups ? GroupSizeOption(0) : options.group_size;
     auto targets = only_part ? std::vector<std::string>{"Linear"} : leaf_targets(part);
     TRY_STATUS(add_part(part, group_size, std::move(targets), options, plan));
   }

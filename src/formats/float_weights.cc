@@ -64,7 +64,12 @@ Result<std::unique_ptr<WeightReader>> open(const nlohmann::json& /*config*/, con
 
 }  // namespace
 
-const WeightFormat kFloatWeights{.name = "none", .matches = matches, .open = open};
+const WeightFormat kFloatWeights{.name = "none", .matches = matches, .open = open, .stored_schemes = [] {
+                                   std::vector<StoredScheme> schemes;
+                                   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16})
+                                     schemes.push_back({std::string(dtype_name(dtype)), float_scheme(dtype)});
+                                   return schemes;
+                                 }};
 
 bool is_weight_float(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;

@@ -2,9 +2,11 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "formats/awq/format.h"
 #include "formats/compressed_tensors/config.h"
 #include "formats/compressed_tensors/reader.h"
 #include "formats/float_weights.h"
+#include "formats/gptq/format.h"
 #include "formats/modelslim/reader.h"
 #include "formats/weight_format.h"
 
@@ -12,8 +14,8 @@ namespace tessera::formats {
 
 std::span<const WeightFormat* const> weight_formats() {
   // ModelSlim is known by a file of its own, whatever config.json has kept from the model it was made of.
-  static constexpr std::array<const WeightFormat*, 3> kFormats = {
-      &modelslim::kFormat, &compressed_tensors::kFormat, &kFloatWeights};
+  static constexpr std::array<const WeightFormat*, 5> kFormats = {
+      &modelslim::kFormat, &compressed_tensors::kFormat, &gptq::kFormat, &awq::kFormat, &kFloatWeights};
   return kFormats;
 }
 
@@ -29,8 +31,8 @@ Result<std::unique_ptr<WeightReader>> open_weight_reader(const nlohmann::json& c
       named ? (*found)["quant_method"].dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)
             : "no quant_method";
   return unsupported(
-      "config.json: quantization_config has {}, expected \"compressed-tensors\" or no quantization_config "
-      "(ModelSlim is known by quant_model_description.json)",
+      "config.json: quantization_config has {}, expected \"compressed-tensors\", \"gptq\", \"awq\" or no "
+      "quantization_config (ModelSlim is known by quant_model_description.json)",
       named ? "quant_method=" + method.substr(0, 80) : method);
 }
 

@@ -61,6 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ModelSlim,
                          testing::Values(Case{"qwen3-w4a4-w8a8", "w4a4+w8a8"},
                                          Case{"qwen3-static", "w8a8+w8a8-static+w8a8-static-transformed"},
                                          Case{"qwen3-flatquant", "w4a4-transformed+w8a8+w8a8-transformed"},
+                                         Case{"qwen3-moe-split", "bf16+w4a4+w4a8+w8a16+w8a8"},
                                          Case{"qwen3-moe-v0",
                                               "bf16+w4a16+w4a16-g16+w4a4+w4a8+w8a16-asym+w8a8+w8a8-static"}),
                          [](const auto& tested) {

@@ -174,6 +174,19 @@ def mixture(path):
     return ("W4A4_DYNAMIC" if path.endswith(("gate_proj", "up_proj")) else "W8A8"), {}
 
 
+def split(path):
+    """q/k/v, gate/up and the experts of a layer as no engine has them that fuses them."""
+    kinds = {"q_proj": "W8A8_DYNAMIC", "k_proj": "W4A4_DYNAMIC", "v_proj": None, "o_proj": "W8A16",
+             "gate_proj": "W4A8_DYNAMIC", "up_proj": "W8A8_DYNAMIC", "down_proj": "W4A4_DYNAMIC"}
+    swapped = {"gate_proj": "up_proj", "up_proj": "down_proj", "down_proj": "gate_proj"}
+    leaf = path.rsplit(".", 1)[1]
+    if "experts" in path and int(path.split(".")[-2]) % 2:
+        leaf = swapped[leaf]
+        if leaf == "gate_proj":
+            leaf = "down_proj"  # W4A8 sums the inputs of down_proj in 16 parts, which these sizes do not have
+    return None if kinds[leaf] is None else (kinds[leaf], {})
+
+
 def linears_only(plan):
     return lambda path: plan(path) if path.endswith("_proj") else None
 
@@ -232,6 +245,7 @@ CASES = {  # name: source, plan, biases of norms, dtype of the model (it decides
     "qwen3-w4a4-w8a8": ("qwen3", dynamic, False, torch.bfloat16, False),
     "qwen3-static": ("qwen3", static, True, torch.bfloat16, False),
     "qwen3-flatquant": ("qwen3", flat, False, torch.bfloat16, False),
+    "qwen3-moe-split": ("qwen3-moe", split, False, torch.bfloat16, False),
     "qwen3-moe-v0": ("qwen3-moe", mixture, False, torch.float16, True),
 }
 

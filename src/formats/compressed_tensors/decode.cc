@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
+#include "formats/column_order.h"
 #include "formats/compressed_tensors/small_floats.h"
 #include "formats/float_weights.h"
 #include "quant/bit_packing.h"
@@ -117,40 +117,13 @@ std::vector<T> for_each_row(std::vector<T> values, const Stock& stock, const Sha
   return rows;
 }
 
-/// Columns by their group, those of a group in the file's order; empty when they are so already. An index
-/// that was never set (-1) counts as none.
-Result<std::vector<int32_t>> column_order(const Stock& stock) {
+/// Of weight_g_idx; an index that was never set (-1) counts as none.
+Result<std::vector<int32_t>> read_column_order(const Stock& stock) {
   const TensorInfo& info = *stock.module.group_index;
   const Tensor stored = TRY(stock.source.read(info.name));
   const auto index = stored.as<int32_t>();
   if (std::ranges::find(index, -1) != index.end()) return std::vector<int32_t>();
-  const int64_t size = stock.coding.block_columns, groups = stock.in / size;
-  std::vector<int64_t> counts(static_cast<size_t>(groups));
-  for (size_t k = 0; k < index.size(); ++k) {
-    if (index[k] < 0 || index[k] >= groups)
-      return data_corrupt("{}: element {} is {}, expected 0 to {}", info.name, k, index[k], groups - 1);
-    ++counts[static_cast<size_t>(index[k])];
-  }
-  for (size_t group = 0; group < counts.size(); ++group) {
-    if (counts[group] != size)
-      return data_corrupt("{}: {} columns in group {}, expected {}", info.name, counts[group], group, size);
-  }
-  if (std::ranges::is_sorted(index)) return std::vector<int32_t>();
-  std::vector<int32_t> order(index.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](int32_t k) { return index[static_cast<size_t>(k)]; });
-  return order;
-}
-
-void reorder_columns(Tensor& values, const std::vector<int32_t>& order) {
-  const size_t columns = order.size();
-  std::vector<int8_t> row(columns);
-  auto codes = values.as<int8_t>();
-  for (size_t first = 0; first < codes.size(); first += columns) {
-    for (size_t k = 0; k < columns; ++k)
-      row[k] = codes[first + static_cast<size_t>(order[k])];
-    std::ranges::copy(row, codes.begin() + static_cast<ptrdiff_t>(first));
-  }
+  return column_order(info.name, index, stock.in / stock.coding.block_columns);
 }
 
 /// In float32, one for each block.
@@ -191,9 +164,9 @@ Status decode_integers(const Stock& stock, quant::LinearData& data) {
   data.values = TRY(stock.module.stored == Stored::kPacked ? read_packed(stock) : read_codes(stock));
   data.scheme.transformed = false;
   if (stock.module.group_index == nullptr) return {};
-  auto order = TRY(column_order(stock));
+  auto order = TRY(read_column_order(stock));
   if (order.empty()) return {};
-  reorder_columns(data.values, order);
+  reorder_columns(data.values.as<int8_t>(), order);
   data.scheme.transformed = true;
   data.transform = {quant::ColumnOrder{std::move(order)}};
   return {};

@@ -68,6 +68,20 @@ std::optional<Group> integer_preset(std::string_view name) {
 
 }  // namespace
 
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (int weight = 2; weight <= 8; ++weight) {
+    for (const int activation : {4, 8, 16}) {
+      if (weight <= activation) names.push_back(fmt::format("W{}A{}", weight, activation));
+    }
+  }
+  for (const char* name : {"W4A16_ASYM", "W4AFP8"})
+    names.emplace_back(name);
+  for (const FloatPreset& facts : kFloatPresets)
+    names.emplace_back(facts.name);
+  return names;
+}
+
 std::optional<Group> preset(std::string_view name) {
   std::string upper(name);
   std::ranges::transform(upper, upper.begin(),

@@ -223,6 +223,10 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 19> kOtherTypes{{{9,
 
 }  // namespace
 
+std::span<const GgmlType> supported_types() {
+  return kTypes;
+}
+
 Result<const GgmlType*> find_type(uint32_t id) {
   for (const GgmlType& type : kTypes) {
     if (type.id == id) return &type;

@@ -21,6 +21,8 @@ struct GgmlType {
   void (*decode)(const uint8_t* block, float* out) = nullptr;
 };
 
+std::span<const GgmlType> supported_types();
+
 /// kUnsupported naming the type and those that are supported.
 Result<const GgmlType*> find_type(uint32_t id);
 

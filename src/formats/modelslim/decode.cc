@@ -204,7 +204,7 @@ Result<LinearScheme> linear_scheme(const TensorSource& source, const Module& mod
   scheme.activation.clip_ratio = TRY(read_clip_ratio(source, module));
   scheme.transformed = module.facts->kronecker || module.mul_scale != nullptr;
   const auto offsets = TRY(read_offsets(source, module.offset, scheme.weight.bits));
-  scheme.weight.symmetric = all_zero(offsets);
+  scheme.weight.symmetric = scheme.activation.is_static || all_zero(offsets);  // that operator has no offsets
   const auto second = TRY(read_offsets(source, module.second_offset, scheme.weight.bits));
   if (module.second_scale != nullptr && !(scheme.weight.symmetric && all_zero(second))) {
     return unsupported("{}: offsets at two levels of scales, expected zeros", module.base);

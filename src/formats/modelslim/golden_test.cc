@@ -49,7 +49,7 @@ TEST_P(ModelSlimGolden, WeightsAreTheLibrarys) {
 
 INSTANTIATE_TEST_SUITE_P(Models, ModelSlimGolden,
                          testing::Values("qwen3-w4a4-w8a8", "qwen3-static", "qwen3-flatquant",
-                                         "qwen3-moe-v0"),
+                                         "qwen3-moe-split", "qwen3-moe-v0"),
                          [](const auto& tested) {
                            std::string name = tested.param;
                            std::ranges::replace(name, '-', '_');

@@ -134,9 +134,22 @@ Result<std::unique_ptr<WeightReader>> open(const nlohmann::json& /*config*/, con
   return make_reader(text, file, source);
 }
 
+std::vector<StoredScheme> stored_schemes() {
+  std::vector<StoredScheme> schemes;
+  for (const TypeFacts& type : types()) {
+    quant::LinearScheme scheme{.weight = {.bits = type.weight_bits},
+                               .activation = {.bits = type.activation_bits}};
+    scheme.activation.is_static = type.static_input && !type.has_weight_scale;
+    scheme.transformed = type.kronecker;
+    schemes.push_back({std::string(type.name), scheme});
+  }
+  return schemes;
+}
+
 }  // namespace
 
-const WeightFormat kFormat{.name = "modelslim", .matches = matches, .open = open};
+const WeightFormat kFormat{
+    .name = "modelslim", .matches = matches, .open = open, .stored_schemes = stored_schemes};
 
 Result<std::unique_ptr<WeightReader>> make_reader(std::string_view description, const std::string& file,
                                                   const TensorSource& source) {

@@ -40,6 +40,10 @@ const TypeFacts* find_type(std::string_view name) {
   return facts == kTypes.end() ? nullptr : facts;
 }
 
+std::span<const TypeFacts> types() {
+  return kTypes;
+}
+
 std::string supported_types() {
   std::string text;
   for (const TypeFacts& facts : kTypes) {

@@ -27,6 +27,8 @@ struct TypeFacts {
 /// nullptr for a type that we do not run.
 const TypeFacts* find_type(std::string_view name);
 
+std::span<const TypeFacts> types();
+
 /// "FLOAT, W8A8, ...", for messages.
 std::string supported_types();
 

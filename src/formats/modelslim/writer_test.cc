@@ -31,11 +31,41 @@ TEST(ModelSlimWriter, TypesOfSchemes) {
   EXPECT_EQ(*type_for(scheme), "W4A4_DYNAMIC");
   scheme.weight.group_size = 32;
   EXPECT_EQ(type_for(scheme).error().message(),
-            "scheme w4a4-g32: not written as ModelSlim, expected w8a8 or w4a4 per channel");
-  scheme = {.weight = {.bits = 4}, .activation = {.bits = 8}};
+            "scheme w4a4-g32: not written as ModelSlim, expected w8a8, w4a8 or w4a4 per channel");
+  scheme = {.weight = {.bits = 4}, .activation = {.bits = 16}};
   EXPECT_FALSE(type_for(scheme).has_value());
+  scheme = {.weight = {.bits = 4}, .activation = {.bits = 8}};
+  EXPECT_EQ(*type_for(scheme), "W4A8_DYNAMIC");
   scheme = {.weight = {.bits = 8}, .activation = {.bits = 8}};
   EXPECT_EQ(*type_for(scheme), "W8A8_DYNAMIC");
+}
+
+TEST(ModelSlimWriter, PairsOfRowsAndTheirSums) {
+  std::array<int8_t, 4> even = {-8, 7, -1, 0}, odd = {1, -2, 7, -8}, pairs{};
+  pack_rows(even, odd, pairs);
+  EXPECT_EQ(pairs, (std::array<int8_t, 4>{0x18, static_cast<int8_t>(0xE7), 0x7F, static_cast<int8_t>(0x80)}));
+  std::array<float, 2> parts{};
+  sum_parts(even, .5F, parts);
+  EXPECT_EQ(parts, (std::array<float, 2>{-4.F, -4.F}));
+}
+
+TEST(ModelSlimWriter, PairedTensorsOfALinear) {
+  const auto specs = linear_specs("a.down_proj", "W4A8_DYNAMIC", 6, 32);
+  ASSERT_EQ(specs.size(), 4U);
+  EXPECT_EQ(specs[0].shape, (Shape{3, 32}));
+  EXPECT_EQ(specs[1].shape, (Shape{6, 1}));
+  EXPECT_EQ(specs[3].name, "a.down_proj.scale_bias");
+  EXPECT_EQ(specs[3].shape, (Shape{6, 16}));
+  EXPECT_EQ(linear_specs("a.up_proj", "W4A8_DYNAMIC", 6, 32)[3].shape, (Shape{6, 1}));
+  EXPECT_EQ(linear_specs("a.up_proj", "W4A4_DYNAMIC", 6, 32).size(), 3U);
+  EXPECT_TRUE(check_linear("a.down_proj", "W4A8_DYNAMIC", 6, 32).has_value());
+  EXPECT_TRUE(check_linear("a.down_proj", "W4A4_DYNAMIC", 5, 24).has_value());
+  EXPECT_EQ(check_linear("a.down_proj", "W4A8_DYNAMIC", 6, 24).error().message(),
+            "a.down_proj: [6, 24] as W4A8_DYNAMIC, expected an even number of outputs and inputs in 16 equal "
+            "parts");
+  EXPECT_FALSE(check_linear("a.up_proj", "W4A8_DYNAMIC", 5, 32).has_value());
+  EXPECT_EQ(check_linear("lm_head", "W4A8_DYNAMIC", 6, 32).error().message(),
+            "lm_head: the format has no W4A8_DYNAMIC of it, expected q/k/v/o_proj or gate/up/down_proj");
 }
 
 TEST(ModelSlimWriter, DescriptionsNameTheHighestType) {
