@@ -3,6 +3,7 @@ set(TESSERA_SANITIZE "" CACHE STRING "sanitizers, as for -fsanitize= (e.g. addre
 option(TESSERA_ASSERTS "DCHECK and libstdc++ assertions" OFF)
 option(TESSERA_TINY "tiny constants (pages of 2 tokens, prefill chunks of 3) so that every border is crossed" OFF)
 option(TESSERA_COVERAGE "gcov instrumentation" OFF)
+option(TESSERA_FUZZ "fuzz targets for libFuzzer (needs clang)" OFF)
 
 add_library(tessera_flags INTERFACE)
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
@@ -27,6 +28,12 @@ if(TESSERA_ASSERTS)
 endif()
 if(TESSERA_TINY)
   target_compile_definitions(tessera_flags INTERFACE TESSERA_TINY=1)
+endif()
+if(TESSERA_FUZZ)
+  # The parsers themselves must be instrumented: the flag belongs to all of the program.
+  target_compile_options(tessera_flags INTERFACE -fsanitize=fuzzer-no-link -Wno-unknown-warning-option
+                         -Wno-deprecated-declarations)  # libstdc++ 12 itself
+  target_link_options(tessera_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(TESSERA_COVERAGE)
   target_compile_options(tessera_flags INTERFACE --coverage)
