@@ -6,6 +6,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
 find_package(GTest REQUIRED)
 find_package(OpenMP QUIET COMPONENTS CXX)  # for thread_pool_bench alone
 

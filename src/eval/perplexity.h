@@ -1,7 +1,6 @@
 // Perplexity of a token sequence under a model: exp of the mean, over all predicted tokens, of
-// -log p(token | tokens before it in its window). Windows of `context` tokens do not overlap (the last may be
-// shorter); the first token of a window is not predicted. tests/golden/smollm2/perplexity.json has
-// transformers' figures under this definition.
+// -log p(token | tokens before it in its window). windows.h says which tokens those are;
+// tests/golden/smollm2/perplexity.json has transformers' figures under this definition.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +18,14 @@ struct Perplexity {
   double seconds = 0;
 };
 
-/// -log softmax(logits)[id], summed in double. `logits` [vocab], id inside.
+/// log of the sum of exp(logits), summed in double: log softmax(logits)[id] is logits[id] minus this.
+double log_sum_exp(std::span<const float> logits);
+
+/// -log softmax(logits)[id]. `logits` [vocab], id inside.
 double negative_log_probability(std::span<const float> logits, int32_t id);
 
-/// kInvalidArgument when `context` is not 2 .. the model's, or `ids` has fewer than two tokens. Shows
-/// progress.
-Result<Perplexity> measure_perplexity(models::Model& model, std::span<const int32_t> ids, int32_t context);
+/// Errors as plan_parts(). Shows progress.
+Result<Perplexity> measure_perplexity(models::Model& model, std::span<const int32_t> ids, int32_t context,
+                                      int32_t stride);
 
 }  // namespace tessera::eval
