@@ -8,6 +8,9 @@ find_package(Boost 1.74 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(CURL REQUIRED)
 find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+# The core alone: its CMake files would also want the web server and the HTTP client of parts that are not used here.
+pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 find_package(OpenMP QUIET COMPONENTS CXX)  # for thread_pool_bench alone
 
 # Boost.Asio and Beast are header-only here; their instantiations are slow to compile, so only src/http includes them.

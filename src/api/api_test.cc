@@ -1,4 +1,5 @@
 // Errors, model lists, tokenize: what is small.
+#include "api/abort.h"
 #include "api/api_test_support.h"
 #include "api/error.h"
 #include "api/server_info.h"
@@ -62,12 +63,40 @@ TEST(Models, CardOfADirectory) {
 }
 
 TEST(ServerInfo, CountsAreNeverNegative) {
-  const engine::EngineStats stats{.running = 2, .queued = 1, .used_tokens = 30, .total_tokens = 100};
+  const engine::EngineStats stats{
+      .running = 2, .queued = 1, .queued_tokens = 5, .used_tokens = 30, .total_tokens = 100};
   const Json info = Json::parse(server_info(test_card(), {{"max_running_requests", 64}}, stats, "1.0"));
   EXPECT_EQ(info["max_running_requests"], 64);
   EXPECT_EQ(info["max_total_num_tokens"], 100);
   EXPECT_EQ(info["internal_states"].size(), 1U);
-  EXPECT_EQ(load_info(stats), R"([{"dp_rank":0,"num_reqs":3,"num_waiting_reqs":1,"num_tokens":30}])");
+  EXPECT_EQ(load_info(stats),
+            R"([{"dp_rank":0,"num_reqs":3,"num_waiting_reqs":1,"num_tokens":35,"num_pending_tokens":5}])");
+  const Json ours = Json::parse(loads(stats, 4, "1.0", true));
+  EXPECT_EQ(ours["loads"][0]["token_usage"], 0.3);
+  EXPECT_EQ(ours["loads"][0]["utilization"], 0.5);
+  EXPECT_EQ(ours["aggregate"]["total_tokens"], 35);
+  EXPECT_TRUE(Json::parse(loads(stats, 4, "1.0", false))["loads"].empty());
+}
+
+TEST(Abort, NamesOneOrAll) {
+  EXPECT_EQ(parse_abort(R"({"rid":"a"})", {})->rid, "a");
+  EXPECT_TRUE(parse_abort(R"({"rid":null,"abort_all":true})", {})->all);
+  for (const char* body : {"{}", R"({"rid":""})", R"({"rid":5})", R"({"abort_all":1})", "[", ""}) {
+    EXPECT_FALSE(parse_abort(body, {})) << body;
+  }
+}
+
+TEST(Limits, AreObeyed) {
+  ModelCard card = test_card();
+  card.limits = {.body_bytes = 100, .json_depth = 3, .messages = 1, .prompts = 1};
+  EXPECT_TRUE(parse_completion(R"({"prompt":["a"]})", card, "id"));
+  for (const char* body : {R"({"prompt":["a","b"]})", R"({"prompt":"a","x":[[[0]]]})"}) {
+    EXPECT_FALSE(parse_completion(body, card, "id")) << body;
+  }
+  EXPECT_FALSE(
+      parse_completion(fmt::format(R"({{"prompt":"a","x":"{}"}})", std::string(100, 'x')), card, "id"));
+  EXPECT_FALSE(parse_chat(R"({"messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]})",
+                          card, "id"));
 }
 
 TEST(Tokenize, BothWays) {

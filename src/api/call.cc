@@ -12,6 +12,10 @@ void merge(engine::Output& merged, const engine::Output& next) {
   merged.prompt_tokens = next.prompt_tokens;
   merged.completion_tokens = next.completion_tokens;
   merged.cached_tokens = next.cached_tokens;
+  merged.retractions = next.retractions;
+  merged.logprobs.insert(merged.logprobs.end(), next.logprobs.begin(), next.logprobs.end());
+  merged.prompt_logprobs.insert(merged.prompt_logprobs.end(), next.prompt_logprobs.begin(),
+                                next.prompt_logprobs.end());
   merged.finish = next.finish;
 }
 
@@ -47,7 +51,9 @@ Json native_finish_reason(const engine::Output& output) {
       return {{"type", "length"}, {"length", output.completion_tokens}};
     case Kind::kAbort:
       return {{"type", "abort"},
-              {"message", output.finish->error ? public_message(*output.finish->error) : "aborted"}};
+              {"message", output.finish->error ? public_message(*output.finish->error) : "aborted"},
+              {"status_code", nullptr},
+              {"err_type", nullptr}};
   }
   return nullptr;
 }

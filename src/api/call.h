@@ -37,11 +37,12 @@ class Reply {
 
 struct Call {
   std::vector<engine::Request> requests;  // at least one
+  std::vector<std::string> rids;          // of the same length: names for /abort_request and the log
   bool stream = false;
   std::unique_ptr<Reply> reply;
 };
 
-/// Appends `next` to `merged`: text and ids are joined, the rest is taken over.
+/// Appends `next` to `merged`: text, ids and log-probabilities are joined, the rest is taken over.
 void merge(engine::Output& merged, const engine::Output& next);
 
 /// The three APIs. `id` names the answer; bodies come from outside, every error is the client's to see.

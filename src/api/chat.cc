@@ -1,5 +1,6 @@
 // /v1/chat/completions
 #include "api/chat_messages.h"
+#include "api/logprobs.h"
 #include "api/openai_reply.h"
 #include "api/prompts.h"
 #include "api/sampling_fields.h"
@@ -10,8 +11,6 @@ namespace {
 constexpr Refused kRefused[] = {
     {"tools", Refused::Neutral::kEmpty},
     {"functions", Refused::Neutral::kEmpty},
-    {"logprobs", Refused::Neutral::kZero},
-    {"top_logprobs", Refused::Neutral::kZero},
     {"continue_final_message", Refused::Neutral::kFalse},
     {"input_ids", Refused::Neutral::kNothing},
 };
@@ -20,42 +19,50 @@ class ChatReply : public OpenAiReply {
  public:
   using OpenAiReply::OpenAiReply;
 
-  std::string opening() override { return delta({{"role", "assistant"}, {"content", ""}}, engine::Output()); }
+  std::string opening() override {
+    std::string events;
+    for (size_t index = 0; index < answers().samples; ++index)
+      events += delta(index, {{"role", "assistant"}, {"content", ""}}, nullptr, engine::Output());
+    return events;
+  }
 
   std::string piece(size_t index, const engine::Output& piece) override {
     count(index, piece);
     std::string events;
-    if (!piece.text.empty()) {
-      engine::Output unfinished;
-      events += delta({{"content", piece.text}}, unfinished);
+    if (!piece.text.empty() || !piece.logprobs.empty()) {
+      events += delta(index, {{"content", piece.text}}, logprobs(piece), engine::Output());
     }
-    if (piece.finish) events += delta(Json::object(), piece);
+    if (piece.finish) events += delta(index, Json::object(), nullptr, piece);
     return events;
   }
 
-  std::string whole(std::span<const engine::Output> answers) override {
-    const engine::Output& answer = answers.front();
-    return body("chat.completion",
-                Json::array({{{"index", 0},
-                              {"message",
-                               {{"role", "assistant"},
-                                {"content", answer.text},
-                                {"reasoning_content", nullptr},
-                                {"tool_calls", nullptr}}},
-                              {"logprobs", nullptr},
-                              {"finish_reason", openai_finish_reason(answer)},
-                              {"matched_stop", matched_stop(answer)}}}),
-                answers);
+  std::string whole(std::span<const engine::Output> all) override {
+    Json choices = Json::array();
+    for (size_t index = 0; index < all.size(); ++index) {
+      choices.push_back({{"index", index},
+                         {"message",
+                          {{"role", "assistant"},
+                           {"content", all[index].text},
+                           {"reasoning_content", nullptr},
+                           {"tool_calls", nullptr}}},
+                         {"logprobs", logprobs(all[index])},
+                         {"finish_reason", openai_finish_reason(all[index])},
+                         {"matched_stop", matched_stop(all[index])}});
+    }
+    return body("chat.completion", std::move(choices), all);
   }
 
  protected:
   std::string_view stream_object() const override { return "chat.completion.chunk"; }
 
  private:
-  std::string delta(Json delta, const engine::Output& piece) const {
-    return chunk({{"index", 0},
+  Json logprobs(const engine::Output& output) const {
+    return output.logprobs.empty() ? Json() : chat_logprobs(output.logprobs, tokenizer());
+  }
+  std::string delta(size_t index, Json delta, Json logprobs, const engine::Output& piece) const {
+    return chunk({{"index", index},
                   {"delta", std::move(delta)},
-                  {"logprobs", nullptr},
+                  {"logprobs", std::move(logprobs)},
                   {"finish_reason", openai_finish_reason(piece)},
                   {"matched_stop", matched_stop(piece)}});
   }
@@ -78,7 +85,7 @@ Result<std::optional<int64_t>> asked_tokens(const Fields& fields) {
 
 Result<std::vector<int32_t>> render(const Fields& fields, const ModelCard& card) {
   const Json* given = fields.find("messages");
-  const Json messages = TRY(normalise_messages(given ? *given : Json()));
+  const Json messages = TRY(normalise_messages(given ? *given : Json(), card.limits));
   if (!card.chat_template) {
     return unsupported(
         "model \"{}\" has no chat template, start the server with --chat-template FILE or use "
@@ -98,7 +105,7 @@ Result<std::vector<int32_t>> render(const Fields& fields, const ModelCard& card)
 }  // namespace
 
 Result<Call> parse_chat(std::string_view body, const ModelCard& card, std::string_view id) {
-  const Json json = TRY(parse_body(body));
+  const Json json = TRY(parse_body(body, card.limits));
   const Fields fields(json);
   TRY_STATUS(check_model(fields, card));
   TRY_STATUS(refuse_unsupported(fields, refused_everywhere()));
@@ -107,12 +114,17 @@ Result<Call> parse_chat(std::string_view body, const ModelCard& card, std::strin
   Call call;
   call.stream = TRY(fields.boolean("stream", false));
   const StreamOptions options = TRY(read_stream_options(fields, call.stream));
-  engine::Request& request = call.requests.emplace_back();
-  TRY_STATUS(read_sampling(fields, card, "seed", request));
+  engine::Request request;
+  TRY_STATUS(read_sampling(fields, card, kOpenAiNames, request));
+  TRY_STATUS(read_chat_logprobs(fields, request));
+  const size_t samples = TRY(read_count(fields, "n", 1, card));
   const auto asked = TRY(asked_tokens(fields));
   request.prompt_ids = TRY(render(fields, card));
   TRY_STATUS(limit_tokens(asked, -1, card, request));
-  call.reply = std::make_unique<ChatReply>(fmt::format("chatcmpl-{}", id), card.id, options, 1);
+  add_samples(request, samples, call.requests);
+  std::string rid = TRY(read_rid(fields, fmt::format("chatcmpl-{}", id)));
+  call.rids.assign(samples, rid);
+  call.reply = std::make_unique<ChatReply>(std::move(rid), card, options, AnswerCount{.samples = samples});
   return call;
 }
 

@@ -6,7 +6,6 @@
 namespace tessera::api {
 namespace {
 
-constexpr size_t kMaxMessages = 4096;
 constexpr std::array<std::string_view, 6> kRoles = {"system",    "developer", "user",
                                                     "assistant", "tool",      "function"};
 
@@ -32,7 +31,7 @@ Result<std::string> join_parts(const Json& parts, std::string_view where) {
 }
 
 // {"function":{"arguments":"{\"a\":1}"}} -> {"function":{"arguments":{"a":1}}}
-Status parse_tool_arguments(Json& message, std::string_view where) {
+Status parse_tool_arguments(Json& message, std::string_view where, const Limits& limits) {
   const auto calls = message.find("tool_calls");
   if (calls == message.end() || calls->is_null()) return {};
   if (!calls->is_array())
@@ -44,14 +43,14 @@ Status parse_tool_arguments(Json& message, std::string_view where) {
     const auto arguments = call["function"].find("arguments");
     if (arguments == call["function"].end() || !arguments->is_string()) continue;
     const auto text = arguments->get<std::string>();
-    auto parsed = parse_value(text, fmt::format("{}.tool_calls arguments", where));
+    auto parsed = parse_value(text, fmt::format("{}.tool_calls arguments", where), limits);
     if (!parsed) return parsed.error();
     *arguments = std::move(*parsed);
   }
   return {};
 }
 
-Status normalise(Json& message, std::string_view where) {
+Status normalise(Json& message, std::string_view where, const Limits& limits) {
   if (!message.is_object()) return invalid_argument("{} is {}, expected an object", where, shown(message));
   const Fields fields(message, std::string(where) + ".");
   const auto role = TRY(fields.string("role"));
@@ -68,19 +67,19 @@ Status normalise(Json& message, std::string_view where) {
   } else if (!content.is_string()) {
     return fields.wrong("content", "a string or a list of text parts");
   }
-  return parse_tool_arguments(message, where);
+  return parse_tool_arguments(message, where, limits);
 }
 
 }  // namespace
 
-Result<Json> normalise_messages(const Json& messages) {
-  if (!messages.is_array() || messages.empty() || messages.size() > kMaxMessages) {
+Result<Json> normalise_messages(const Json& messages, const Limits& limits) {
+  if (!messages.is_array() || messages.empty() || messages.size() > limits.messages) {
     return invalid_argument("messages is {}, expected a list of 1 to {} messages", shown(messages),
-                            kMaxMessages);
+                            limits.messages);
   }
   Json out = messages;
   for (size_t index = 0; index < out.size(); ++index) {
-    TRY_STATUS(normalise(out[index], fmt::format("messages[{}]", index)));
+    TRY_STATUS(normalise(out[index], fmt::format("messages[{}]", index), limits));
   }
   return out;
 }

@@ -8,6 +8,6 @@ namespace tessera::api {
 /// Content lists of text parts become one string, null content an empty one, and the arguments of earlier
 /// tool calls are parsed (templates iterate over them); all else stays as sent. kInvalidArgument names the
 /// message by its index.
-Result<Json> normalise_messages(const Json& messages);
+Result<Json> normalise_messages(const Json& messages, const Limits& limits);
 
 }  // namespace tessera::api

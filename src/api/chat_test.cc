@@ -124,16 +124,20 @@ TEST(Chat, RefusesWhatIsWrong) {
   wrong(chat(R"("stream_options":{"include_usage":true})"), "stream_options");
   wrong(chat(R"("chat_template_kwargs":[])"), "chat_template_kwargs");
   wrong(chat(fmt::format(R"("stop":"{}")", std::string(2000, 'x'))), "stop");
+  wrong(chat(R"("n":0)"), "n is 0");
+  wrong(chat(R"("n":1000000000)"), "n is 1000000000");
+  wrong(chat(R"("logprobs":5)"), "logprobs");
+  wrong(chat(R"("top_logprobs":3)"), "top_logprobs");
+  wrong(chat(R"("logprobs":true,"top_logprobs":21)"), "top_logprobs");
+  wrong(chat(R"("repetition_penalty":0)"), "repetition_penalty");
+  wrong(chat(R"("logit_bias":[1])"), "logit_bias");
 }
 
 TEST(Chat, RefusesWhatIsNotSupportedInsteadOfIgnoringIt) {
   for (const char* fields :
        {R"("tools":[{"type":"function"}])", R"("response_format":{"type":"json_object"})",
-        R"("json_schema":"{}")", R"("regex":"a+")", R"("ebnf":"x")", R"("structural_tag":"x")", R"("n":2)",
-        R"("n":1000000000)", R"("n":0)", R"("logprobs":true)", R"("top_logprobs":3)",
-        R"("frequency_penalty":0.5)", R"("presence_penalty":-1)", R"("repetition_penalty":1.1)",
-        R"("logit_bias":{"5":1})", R"("min_tokens":3)", R"("functions":[{}])",
-        R"("continue_final_message":true)"}) {
+        R"("json_schema":"{}")", R"("regex":"a+")", R"("ebnf":"x")", R"("structural_tag":"x")",
+        R"("functions":[{}])", R"("continue_final_message":true)"}) {
     const std::string name(std::string_view(fields).substr(1, std::string_view(fields).find('"', 1) - 1));
     expect_refused(parse_chat, chat(fields), ErrorCode::kUnsupported, name);
   }
@@ -173,6 +177,34 @@ TEST(ChatReply, Whole) {
   EXPECT_EQ(body["usage"]["prompt_tokens"], 7);
   EXPECT_EQ(body["usage"]["completion_tokens"], 3);
   EXPECT_EQ(body["usage"]["total_tokens"], 10);
+}
+
+TEST(ChatReply, SeveralAnswersWithLogprobs) {
+  Call call = parse(chat(R"("n":2,"seed":4,"logprobs":true,"top_logprobs":1,"min_tokens":2,"rid":"mine")"));
+  ASSERT_EQ(call.requests.size(), 2U);
+  EXPECT_EQ(call.requests[1].sampling.seed, 5U);
+  EXPECT_EQ(call.requests[1].sampling.min_new_tokens, 2);
+  EXPECT_EQ(call.rids, (std::vector<std::string>{"mine", "mine"}));
+  EXPECT_EQ(events_of(call.reply->opening()).size(), 2U) << "a role for each answer";
+  auto first = finished(output("h", {'h'}, 1), out_of_length());
+  first.logprobs = {{.token = {'h', -0.5F}, .top = {{0xC3, -0.25F}}, .chosen = {}}};
+  const Json body = Json::parse(call.reply->whole(std::vector{first, first}));
+  EXPECT_EQ(body["id"], "mine");
+  EXPECT_EQ(body["choices"][1]["index"], 1);
+  const Json& token = body["choices"][0]["logprobs"]["content"][0];
+  EXPECT_EQ(token["token"], "h");
+  EXPECT_EQ(token["bytes"], Json::parse("[104]"));
+  EXPECT_EQ(token["logprob"], -0.5);
+  EXPECT_TRUE(token["top_logprobs"][0]["bytes"].is_null()) << "half a character";
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 7) << "the prompt is counted once";
+  EXPECT_EQ(body["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
+
+  auto open = output("", {0xC3}, 1);
+  open.logprobs = first.logprobs;
+  const auto events = events_of(call.reply->piece(1, open));
+  ASSERT_EQ(events.size(), 1U) << "log-probabilities are told when they come";
+  EXPECT_EQ(Json::parse(events[0])["choices"][0]["index"], 1);
+  EXPECT_EQ(Json::parse(events[0])["choices"][0]["logprobs"]["content"].size(), 1U);
 }
 
 TEST(ChatReply, Stream) {

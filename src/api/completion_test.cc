@@ -59,7 +59,16 @@ TEST(Completion, Refusals) {
   for (int index = 0; index < 256; ++index)
     many += R"(,"a")";
   wrong(many + "]}", "257");
-  for (const char* field : {R"("echo":true)", R"("best_of":2)", R"("suffix":"x")", R"("logprobs":5)"}) {
+  wrong(R"({"prompt":"a","n":0})", "n");
+  wrong(R"({"prompt":"a","n":257})", "n");
+  wrong(R"({"prompt":"a","n":3,"best_of":2})", "best_of");
+  wrong(R"({"prompt":"a","best_of":2,"stream":true})", "best_of");
+  wrong(R"({"prompt":"a","logprobs":21})", "logprobs");
+  wrong(R"({"prompt":"a","logit_bias":{"x":1}})", "logit_bias");
+  wrong(R"({"prompt":"a","logit_bias":{"300":1}})", "300");
+  wrong(R"({"prompt":"a","logit_bias":{"65":101}})", "101");
+  wrong(R"({"prompt":"a","frequency_penalty":-2.5})", "frequency_penalty");
+  for (const char* field : {R"("suffix":"x")", R"("response_format":{"type":"json_object"})"}) {
     expect_refused(parse_completion, fmt::format(R"({{"prompt":"a",{}}})", field), ErrorCode::kUnsupported,
                    "not supported");
   }
@@ -91,6 +100,53 @@ TEST(CompletionReply, SeveralPromptsAreIndexed) {
   EXPECT_EQ(body["choices"][1]["text"], "y");
   EXPECT_EQ(body["usage"]["prompt_tokens"], 14);
   EXPECT_EQ(body["usage"]["completion_tokens"], 3);
+}
+
+engine::Output with_logprob(engine::Output answer, int32_t token, float logprob) {
+  answer.logprobs = {{.token = {token, logprob}, .top = {{'z', -0.5F}}, .chosen = {}}};
+  return answer;
+}
+
+TEST(CompletionReply, EchoAndLogprobs) {
+  Call call = parse(R"({"prompt":["ab",[99]],"echo":true,"logprobs":1,"max_tokens":1})");
+  EXPECT_EQ(call.requests.at(0).prompt_logprobs_from, 0);
+  std::vector<engine::Output> answers = {
+      with_logprob(finished(output("x", {'x'}, 1), out_of_length()), 'x', -1.5F),
+      with_logprob(finished(output("y", {'y'}, 1), out_of_length()), 'y', -2.5F)};
+  answers[0].prompt_logprobs = {{.token = {'b', -3.0F}, .top = {}, .chosen = {}}};
+  const Json choices = Json::parse(call.reply->whole(answers))["choices"];
+  EXPECT_EQ(choices[0]["text"], "abx");
+  EXPECT_EQ(choices[0]["logprobs"]["tokens"], Json::parse(R"(["a","b","x"])"));
+  EXPECT_EQ(choices[0]["logprobs"]["token_logprobs"], Json::parse("[null,-3.0,-1.5]"));
+  EXPECT_EQ(choices[0]["logprobs"]["top_logprobs"], Json::parse(R"([null,null,{"z":-0.5,"x":-1.5}])"));
+  EXPECT_EQ(choices[0]["logprobs"]["text_offset"], Json::parse("[0,1,2]"));
+  EXPECT_EQ(choices[1]["text"], "cy") << "ids are echoed as text";
+}
+
+TEST(CompletionReply, EchoOpensTheStream) {
+  Call call = parse(R"({"prompt":"ab","echo":true,"stream":true})");
+  EXPECT_EQ(Json::parse(events_of(call.reply->piece(0, output("x", {1}, 1))).at(0))["choices"][0]["text"],
+            "abx");
+  EXPECT_EQ(Json::parse(events_of(call.reply->piece(0, output("y", {1}, 2))).at(0))["choices"][0]["text"],
+            "y");
+}
+
+TEST(CompletionReply, TheBestOfSeveral) {
+  Call call = parse(R"({"prompt":["a","b"],"n":1,"best_of":2})");
+  ASSERT_EQ(call.requests.size(), 4U);
+  EXPECT_TRUE(call.requests[0].logprobs) << "to compare by";
+  const auto answer = [](const char* text, float logprob) {
+    return with_logprob(finished(output(text, {1}, 1), out_of_length()), 1, logprob);
+  };
+  const Json body = Json::parse(
+      call.reply->whole(std::vector{answer("p", -2), answer("q", -1), answer("r", -1), answer("s", -2)}));
+  ASSERT_EQ(body["choices"].size(), 2U);
+  EXPECT_EQ(body["choices"][0]["text"], "q");
+  EXPECT_EQ(body["choices"][1]["text"], "r");
+  EXPECT_EQ(body["choices"][1]["index"], 1);
+  EXPECT_TRUE(body["choices"][0]["logprobs"].is_null()) << "not asked for";
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 14) << "each prompt once";
+  EXPECT_EQ(body["usage"]["completion_tokens"], 4) << "every sample";
 }
 
 }  // namespace

@@ -50,17 +50,80 @@ TEST(Generate, Refusals) {
   wrong(R"({"text":"a","sampling_params":[{},{}]})", "sampling_params");
   wrong(R"({"text":"a","sampling_params":{"temperature":"x"}})", "sampling_params.temperature");
   wrong(R"({"text":"a","sampling_params":{"max_new_tokens":-1}})", "max_new_tokens");
-  wrong(R"({"text":["a","b"],"rid":"one"})", "rid");
-  for (const char* field : {R"("return_logprob":true)", R"("image_data":"x")", R"("lora_path":"x")",
-                            R"("input_embeds":[[0.5]])"}) {
+  wrong(R"({"text":["a","b"],"rid":["one"]})", "rid");
+  wrong(R"({"text":"a","return_logprob":1})", "return_logprob");
+  wrong(R"({"text":"a","return_logprob":true,"logprob_start_len":2})", "logprob_start_len");
+  wrong(R"({"text":"a","return_logprob":true,"top_logprobs_num":1000000})", "top_logprobs_num");
+  wrong(R"({"text":"a","return_logprob":true,"token_ids_logprob":[258]})", "258");
+  wrong(R"({"text":["a","b"],"return_logprob":[true]})", "return_logprob");
+  wrong(R"({"text":"a","sampling_params":{"n":0}})", "sampling_params.n");
+  wrong(R"({"text":"a","sampling_params":{"n":1000000000}})", "sampling_params.n");
+  wrong(R"({"text":["a","b"],"sampling_params":{"n":129}})", "sampling_params.n");
+  wrong(R"({"text":"a","sampling_params":{"presence_penalty":3}})", "presence_penalty");
+  wrong(R"({"text":"a","sampling_params":{"min_new_tokens":-1}})", "min_new_tokens");
+  for (const char* field : {R"("image_data":"x")", R"("lora_path":"x")", R"("input_embeds":[[0.5]])"}) {
     expect_refused(parse_generate, fmt::format(R"({{"text":"a",{}}})", field), ErrorCode::kUnsupported,
                    "not supported");
   }
-  for (const char* field :
-       {R"("n":2)", R"("json_schema":"{}")", R"("regex":"a")", R"("presence_penalty":1)"}) {
+  for (const char* field : {R"("json_schema":"{}")", R"("regex":"a")", R"("ebnf":"a")"}) {
     expect_refused(parse_generate, fmt::format(R"({{"text":"a","sampling_params":{{{}}}}})", field),
                    ErrorCode::kUnsupported, "not supported");
   }
+}
+
+TEST(Generate, ParametersOfTheDraw) {
+  const auto& sampling =
+      parse(R"({"text":"a","sampling_params":{"frequency_penalty":0.5,"presence_penalty":-1,
+                "repetition_penalty":1.5,"min_new_tokens":3,"logit_bias":{"65":-100,"66":2.5}}})")
+          .requests.at(0)
+          .sampling;
+  EXPECT_EQ(sampling.frequency_penalty, 0.5F);
+  EXPECT_EQ(sampling.presence_penalty, -1.0F);
+  EXPECT_EQ(sampling.repetition_penalty, 1.5F);
+  EXPECT_EQ(sampling.min_new_tokens, 3);
+  EXPECT_EQ(sampling.logit_bias, (std::vector<std::pair<int32_t, float>>{{65, -100.0F}, {66, 2.5F}}));
+}
+
+TEST(Generate, SamplesOfEachPrompt) {
+  const Call call =
+      parse(R"({"text":["a","b"],"rid":"r","sampling_params":[{"n":2,"sampling_seed":7},{"n":1}]})");
+  ASSERT_EQ(call.requests.size(), 3U);
+  EXPECT_EQ(text_of(call.requests[1].prompt_ids), "a");
+  EXPECT_EQ(text_of(call.requests[2].prompt_ids), "b");
+  EXPECT_EQ(call.requests[0].sampling.seed, 7U);
+  EXPECT_EQ(call.requests[1].sampling.seed, 8U) << "two samples differ";
+  EXPECT_EQ(call.rids, (std::vector<std::string>{"r_0", "r_0", "r_1"}));
+  const auto answer = finished(output("x", {1}, 1), out_of_length());
+  const Json body = Json::parse(call.reply->whole(std::vector{answer, answer, answer}));
+  EXPECT_EQ(body[1]["meta_info"]["id"], "r_0_1");
+  EXPECT_EQ(body[2]["meta_info"]["id"], "r_1");
+}
+
+TEST(Generate, LogprobsOfEachPrompt) {
+  const Call call = parse(
+      R"({"text":["abc","de"],"return_logprob":[true,false],"logprob_start_len":[1,-1],
+          "top_logprobs_num":2,"token_ids_logprob":[[97],[98]]})");
+  ASSERT_TRUE(call.requests[0].logprobs);
+  EXPECT_EQ(call.requests[0].logprobs->top, 2);
+  EXPECT_EQ(call.requests[0].logprobs->tokens, std::vector<int32_t>{97});
+  EXPECT_EQ(call.requests[0].prompt_logprobs_from, 2);
+  EXPECT_FALSE(call.requests[1].logprobs);
+  EXPECT_EQ(parse(R"({"text":"abc","return_logprob":true})").requests[0].prompt_logprobs_from, -1);
+}
+
+TEST(GenerateReply, Logprobs) {
+  Call call = parse(R"({"text":"abc","return_logprob":true,"logprob_start_len":0,"top_logprobs_num":1,
+                        "return_text_in_logprobs":true})");
+  auto answer = finished(output("d", {'d'}, 1), out_of_length());
+  answer.prompt_logprobs = {{.token = {'b', -1.0F}, .top = {{'x', -0.5F}}, .chosen = {}},
+                            {.token = {'c', -2.0F}, .top = {{'c', -2.0F}}, .chosen = {}}};
+  answer.logprobs = {{.token = {'d', -0.25F}, .top = {{'d', -0.25F}}, .chosen = {}}};
+  const Json meta = Json::parse(call.reply->whole({&answer, 1}))["meta_info"];
+  EXPECT_EQ(meta["input_token_logprobs"], Json::parse(R"([[null,97,"a"],[-1.0,98,"b"],[-2.0,99,"c"]])"));
+  EXPECT_EQ(meta["input_top_logprobs"], Json::parse(R"([null,[[-0.5,120,"x"]],[[-2.0,99,"c"]]])"));
+  EXPECT_EQ(meta["output_token_logprobs"], Json::parse(R"([[-0.25,100,"d"]])"));
+  EXPECT_EQ(meta["output_top_logprobs"], Json::parse(R"([[[-0.25,100,"d"]]])"));
+  EXPECT_FALSE(meta.contains("output_token_ids_logprobs"));
 }
 
 TEST(GenerateReply, WholeAndLists) {

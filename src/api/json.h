@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/limits.h"
 #include "base/result.h"
 
 namespace tessera::api {
@@ -14,14 +15,11 @@ namespace tessera::api {
 // as sent.
 using Json = nlohmann::ordered_json;
 
-inline constexpr size_t kMaxBodyBytes = size_t{16} << 20;
-inline constexpr size_t kMaxJsonDepth = 64;
-
 /// The body as a JSON object; every failure is kInvalidArgument (400).
-Result<Json> parse_body(std::string_view body);
+Result<Json> parse_body(std::string_view body, const Limits& limits);
 
 /// `text` within the limits; `name` opens the message of a failure, which is kInvalidArgument.
-Result<Json> parse_value(std::string_view text, std::string_view name);
+Result<Json> parse_value(std::string_view text, std::string_view name, const Limits& limits);
 
 /// One line of text. Strings that are not UTF-8 get replacement characters: an answer never fails for that.
 std::string dump(const Json& value);

@@ -25,6 +25,7 @@ Result<SamplingDefaults> parse_sampling_defaults(const Json& generation_config) 
   defaults.temperature = TRY(fields.number("temperature"));
   defaults.top_p = TRY(fields.number("top_p"));
   defaults.min_p = TRY(fields.number("min_p"));
+  defaults.repetition_penalty = TRY(fields.number("repetition_penalty"));
   if (const auto top_k = TRY(fields.integer("top_k", -1, INT32_MAX))) {
     defaults.top_k = *top_k == 0 ? -1 : static_cast<int32_t>(*top_k);
   }

@@ -21,6 +21,7 @@ struct SamplingDefaults {
   std::optional<double> top_p;
   std::optional<int32_t> top_k;
   std::optional<double> min_p;
+  std::optional<double> repetition_penalty;
 };
 
 /// Reads the defaults; values that no request could send are kInvalidArgument. Hugging Face's top_k 0 means
@@ -36,6 +37,7 @@ struct ModelCard {
   int32_t max_model_len = 0;  // tokens: prompt and answer of one request
   int32_t vocab_size = 0;
   SamplingDefaults defaults;
+  Limits limits;
   const text::Tokenizer* tokenizer = nullptr;         // never null while serving
   const text::ChatTemplate* chat_template = nullptr;  // null: chat requests are refused
 };

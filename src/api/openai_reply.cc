@@ -25,15 +25,23 @@ Status check_model(const Fields& fields, const ModelCard& card) {
   return {};
 }
 
-OpenAiReply::OpenAiReply(std::string id, std::string model, StreamOptions options, size_t prompts)
+Result<std::string> read_rid(const Fields& fields, std::string fallback) {
+  auto rid = TRY(fields.string("rid"));
+  return rid && !rid->empty() ? std::move(*rid) : std::move(fallback);
+}
+
+OpenAiReply::OpenAiReply(std::string id, const ModelCard& card, StreamOptions options, AnswerCount answers)
     : id_(std::move(id)),
-      model_(std::move(model)),
+      model_(card.id),
+      tokenizer_(*card.tokenizer),
       created_(static_cast<int64_t>(std::time(nullptr))),
       options_(options),
-      counts_(prompts) {}
+      answers_(answers),
+      counts_(answers.prompts * answers.samples) {}
 
 void OpenAiReply::count(size_t index, const engine::Output& piece) {
-  counts_[index] = {.prompt = piece.prompt_tokens, .completion = piece.completion_tokens};
+  counts_[index] = {
+      .prompt = piece.prompt_tokens, .cached = piece.cached_tokens, .completion = piece.completion_tokens};
 }
 
 Json OpenAiReply::envelope(std::string_view object, Json choices) const {
@@ -46,14 +54,16 @@ Json OpenAiReply::envelope(std::string_view object, Json choices) const {
 
 Json OpenAiReply::usage(std::span<const Counts> counts) const {
   Counts sum;
-  for (const Counts& one : counts) {
-    sum.prompt += one.prompt;
-    sum.completion += one.completion;
+  for (size_t index = 0; index < counts.size(); ++index) {
+    sum.completion += counts[index].completion;
+    if (index % answers_.samples != 0) continue;  // its prompt is the one before
+    sum.prompt += counts[index].prompt;
+    sum.cached += counts[index].cached;
   }
   return {{"prompt_tokens", sum.prompt},
           {"total_tokens", sum.prompt + sum.completion},
           {"completion_tokens", sum.completion},
-          {"prompt_tokens_details", nullptr}};
+          {"prompt_tokens_details", {{"cached_tokens", sum.cached}}}};
 }
 
 std::string OpenAiReply::chunk(Json choice) const {
@@ -66,7 +76,7 @@ std::string OpenAiReply::body(std::string_view object, Json choices,
                               std::span<const engine::Output> answers) const {
   std::vector<Counts> counts;
   for (const auto& answer : answers)
-    counts.push_back({answer.prompt_tokens, answer.completion_tokens});
+    counts.push_back({answer.prompt_tokens, answer.cached_tokens, answer.completion_tokens});
   Json body = envelope(object, std::move(choices));
   body["usage"] = usage(counts);
   return dump(body);

@@ -20,10 +20,19 @@ Result<StreamOptions> read_stream_options(const Fields& fields, bool stream);
 /// kInvalidArgument unless `model` is absent or names the served model.
 Status check_model(const Fields& fields, const ModelCard& card);
 
+/// The client's own `rid`, or `fallback`, e.g. "chatcmpl-...": what the answer is called.
+Result<std::string> read_rid(const Fields& fields, std::string fallback);
+
+/// The number of answers: `samples` to each of `prompts` prompts, in the order of the prompts.
+struct AnswerCount {
+  size_t prompts = 1;
+  size_t samples = 1;
+};
+
 class OpenAiReply : public Reply {
  public:
-  /// `id` with its prefix, e.g. "chatcmpl-...". `prompts`: how many engine requests.
-  OpenAiReply(std::string id, std::string model, StreamOptions options, size_t prompts);
+  /// `id` names the answer.
+  OpenAiReply(std::string id, const ModelCard& card, StreamOptions options, AnswerCount answers);
 
   std::string closing() override;
   std::string failure(const Error& error) override;
@@ -37,10 +46,13 @@ class OpenAiReply : public Reply {
   std::string body(std::string_view object, Json choices, std::span<const engine::Output> answers) const;
   /// Remembers the counts for usage.
   void count(size_t index, const engine::Output& piece);
+  const AnswerCount& answers() const { return answers_; }
+  const text::Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   struct Counts {
     int64_t prompt = 0;
+    int64_t cached = 0;
     int64_t completion = 0;
   };
   Json envelope(std::string_view object, Json choices) const;
@@ -48,9 +60,11 @@ class OpenAiReply : public Reply {
 
   std::string id_;
   std::string model_;
+  const text::Tokenizer& tokenizer_;
   int64_t created_;
   StreamOptions options_;
-  std::vector<Counts> counts_;
+  AnswerCount answers_;
+  std::vector<Counts> counts_;  // one per answer
 };
 
 }  // namespace tessera::api

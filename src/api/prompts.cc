@@ -45,8 +45,9 @@ Result<Prompts> read_prompts(const Json& value, std::string_view name, const Mod
     prompts.ids.push_back(TRY(one_prompt(value, name, card)));
     return prompts;
   }
-  if (value.size() > kMaxPrompts) {
-    return invalid_argument("{} has {} prompts, expected at most {}", name, value.size(), kMaxPrompts);
+  if (value.size() > card.limits.prompts) {
+    return invalid_argument("{} has {} prompts, expected at most {}", name, value.size(),
+                            card.limits.prompts);
   }
   for (size_t index = 0; index < value.size(); ++index) {
     prompts.ids.push_back(TRY(one_prompt(value[index], fmt::format("{}[{}]", name, index), card)));

@@ -8,8 +8,6 @@
 
 namespace tessera::api {
 
-inline constexpr size_t kMaxPrompts = 256;  // per request
-
 struct Prompts {
   std::vector<std::vector<int32_t>> ids;  // at least one list
   bool is_list = false;                   // the client sent a list of prompts, and gets a list back

@@ -1,6 +1,8 @@
 #include "api/sampling_fields.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 
 namespace tessera::api {
@@ -8,6 +10,8 @@ namespace {
 
 constexpr size_t kMaxStops = 64;
 constexpr size_t kMaxStopBytes = 1024;
+constexpr size_t kMaxBiases = 1024;
+constexpr double kMaxBias = 100;  // OpenAI's
 
 using Neutral = Refused::Neutral;
 
@@ -49,6 +53,47 @@ Result<float> read_float(const Fields& fields, std::string_view name, std::optio
   return static_cast<float>(value.value_or(model_default.value_or(fallback)));
 }
 
+Status read_stops(const Fields& fields, engine::Request& request) {
+  request.stop = TRY(fields.strings("stop"));
+  std::erase(request.stop, "");  // matches nowhere and everywhere: clients send it for "none"
+  if (request.stop.size() > kMaxStops)
+    return fields.wrong("stop", fmt::format("at most {} strings", kMaxStops));
+  for (const std::string& stop : request.stop) {
+    if (stop.size() > kMaxStopBytes) {
+      return fields.wrong("stop", fmt::format("strings of at most {} bytes", kMaxStopBytes));
+    }
+  }
+  request.stop_token_ids = TRY(fields.ids("stop_token_ids", 0, std::numeric_limits<int32_t>::max()));
+  if (request.stop_token_ids.size() > kMaxStops) {
+    return fields.wrong("stop_token_ids", fmt::format("at most {} ids", kMaxStops));
+  }
+  return {};
+}
+
+// {"50256": -100}: the keys are token ids, as text because JSON has no others.
+Result<std::vector<std::pair<int32_t, float>>> read_logit_bias(const Fields& fields, const ModelCard& card) {
+  const Json object = TRY(fields.object("logit_bias"));
+  if (object.size() > kMaxBiases) {
+    return fields.wrong("logit_bias", fmt::format("at most {} tokens", kMaxBiases));
+  }
+  std::vector<std::pair<int32_t, float>> biases;
+  for (const auto& [key, value] : object.items()) {
+    int32_t id = -1;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
+    const bool is_token = error == std::errc() && end == key.data() + key.size() && id >= 0;
+    if (!is_token || id >= card.vocab_size) {
+      return invalid_argument("logit_bias: {} is not a token id, expected one from 0 to {}", shown(Json(key)),
+                              card.vocab_size - 1);
+    }
+    if (!value.is_number() || !(std::abs(value.get<double>()) <= kMaxBias)) {
+      return invalid_argument("logit_bias of token {} is {}, expected a number from -{} to {}", id,
+                              shown(value), kMaxBias, kMaxBias);
+    }
+    biases.emplace_back(id, static_cast<float>(value.get<double>()));
+  }
+  return biases;
+}
+
 }  // namespace
 
 Status refuse_unsupported(const Fields& fields, std::span<const Refused> refused) {
@@ -64,26 +109,15 @@ Status refuse_unsupported(const Fields& fields, std::span<const Refused> refused
 
 std::span<const Refused> refused_everywhere() {
   static constexpr Refused kRefused[] = {
-      {"n", Neutral::kOne},
-      {"frequency_penalty", Neutral::kZero},
-      {"presence_penalty", Neutral::kZero},
-      {"repetition_penalty", Neutral::kOne},
-      {"min_new_tokens", Neutral::kZero},
-      {"min_tokens", Neutral::kZero},
-      {"logit_bias", Neutral::kEmpty},
-      {"json_schema", Neutral::kNothing},
-      {"regex", Neutral::kNothing},
-      {"ebnf", Neutral::kNothing},
-      {"structural_tag", Neutral::kNothing},
-      {"stop_regex", Neutral::kEmpty},
-      {"custom_logit_processor", Neutral::kNothing},
-      {"lora_path", Neutral::kNothing},
-      {"return_hidden_states", Neutral::kFalse},
+      {"json_schema", Neutral::kNothing}, {"regex", Neutral::kNothing},
+      {"ebnf", Neutral::kNothing},        {"structural_tag", Neutral::kNothing},
+      {"stop_regex", Neutral::kEmpty},    {"custom_logit_processor", Neutral::kNothing},
+      {"lora_path", Neutral::kNothing},   {"return_hidden_states", Neutral::kFalse},
   };
   return kRefused;
 }
 
-Status read_sampling(const Fields& fields, const ModelCard& card, std::string_view seed_name,
+Status read_sampling(const Fields& fields, const ModelCard& card, const SamplingNames& names,
                      engine::Request& request) {
   sampling::SamplingParams& sampling = request.sampling;
   const SamplingDefaults& defaults = card.defaults;
@@ -92,28 +126,36 @@ Status read_sampling(const Fields& fields, const ModelCard& card, std::string_vi
   sampling.min_p = TRY(read_float(fields, "min_p", defaults.min_p, sampling.min_p));
   const auto top_k = TRY(fields.integer("top_k", -1, INT32_MAX));
   sampling.top_k = static_cast<int32_t>(top_k.value_or(defaults.top_k.value_or(sampling.top_k)));
-  if (const auto seed = TRY(fields.integer(seed_name, INT64_MIN, INT64_MAX))) {
+  if (const auto seed = TRY(fields.integer(names.seed, INT64_MIN, INT64_MAX))) {
     sampling.seed = static_cast<uint64_t>(*seed);
   }
+  sampling.frequency_penalty = TRY(read_float(fields, "frequency_penalty", {}, 0));
+  sampling.presence_penalty = TRY(read_float(fields, "presence_penalty", {}, 0));
+  sampling.repetition_penalty =
+      TRY(read_float(fields, "repetition_penalty", defaults.repetition_penalty, sampling.repetition_penalty));
+  const auto least = TRY(fields.integer(names.min_tokens, 0, INT32_MAX));
+  sampling.min_new_tokens = static_cast<int32_t>(least.value_or(0));
+  sampling.logit_bias = TRY(read_logit_bias(fields, card));
   TRY_STATUS(sampling::validate(sampling));
-
-  request.stop = TRY(fields.strings("stop"));
-  std::erase(request.stop, "");  // matches nowhere and everywhere: clients send it for "none"
-  if (request.stop.size() > kMaxStops)
-    return fields.wrong("stop", fmt::format("at most {} strings", kMaxStops));
-  for (const std::string& stop : request.stop) {
-    if (stop.size() > kMaxStopBytes) {
-      return fields.wrong("stop", fmt::format("strings of at most {} bytes", kMaxStopBytes));
-    }
-  }
-  request.stop_token_ids = TRY(fields.ids("stop_token_ids", 0, std::numeric_limits<int32_t>::max()));
-  if (request.stop_token_ids.size() > kMaxStops) {
-    return fields.wrong("stop_token_ids", fmt::format("at most {} ids", kMaxStops));
-  }
+  TRY_STATUS(read_stops(fields, request));
   request.ignore_eos = TRY(fields.boolean("ignore_eos", false));
   request.skip_special_tokens = TRY(fields.boolean("skip_special_tokens", true));
   request.keep_stop = TRY(fields.boolean("no_stop_trim", false));
   return {};
+}
+
+Result<size_t> read_count(const Fields& fields, std::string_view name, size_t prompts,
+                          const ModelCard& card) {
+  const auto most =
+      static_cast<int64_t>(std::max<size_t>(1, card.limits.prompts / std::max<size_t>(1, prompts)));
+  return static_cast<size_t>(TRY(fields.integer(name, 1, most)).value_or(1));
+}
+
+void add_samples(const engine::Request& request, size_t count, std::vector<engine::Request>& requests) {
+  for (size_t sample = 0; sample < count; ++sample) {
+    auto& seed = requests.emplace_back(request).sampling.seed;
+    if (seed) *seed += sample;
+  }
 }
 
 Status limit_tokens(std::optional<int64_t> asked, int32_t fallback, const ModelCard& card,

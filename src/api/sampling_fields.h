@@ -21,13 +21,27 @@ struct Refused {
 /// kUnsupported naming the first field that asks for something not offered.
 Status refuse_unsupported(const Fields& fields, std::span<const Refused> refused);
 
-/// Fields that mean the same in every API: penalties, grammars, counts.
+/// Fields that mean the same in every API: grammars and what models here do not have.
 std::span<const Refused> refused_everywhere();
 
-/// Fills sampling, stop, stop_token_ids, ignore_eos, skip_special_tokens, keep_stop. `seed_name`: OpenAI's
-/// "seed" or SGLang's "sampling_seed".
-Status read_sampling(const Fields& fields, const ModelCard& card, std::string_view seed_name,
+/// Where the APIs' names differ.
+struct SamplingNames {
+  std::string_view seed;
+  std::string_view min_tokens;
+};
+inline constexpr SamplingNames kOpenAiNames{.seed = "seed", .min_tokens = "min_tokens"};
+inline constexpr SamplingNames kNativeNames{.seed = "sampling_seed", .min_tokens = "min_new_tokens"};
+
+/// Fills sampling, stop, stop_token_ids, ignore_eos, skip_special_tokens, keep_stop.
+Status read_sampling(const Fields& fields, const ModelCard& card, const SamplingNames& names,
                      engine::Request& request);
+
+/// How many answers `name` asks for to each of `prompts` prompts; all together within the limits.
+Result<size_t> read_count(const Fields& fields, std::string_view name, size_t prompts, const ModelCard& card);
+
+/// Appends `count` of `request`. Each draws with a seed of its own: the n-th answer to a request with a seed
+/// is that of a request with seed + n.
+void add_samples(const engine::Request& request, size_t count, std::vector<engine::Request>& requests);
 
 /// max_new_tokens: what was asked, or `fallback`, cut down to what the context leaves; `fallback` < 0: all
 /// that it leaves. kInvalidArgument when the prompt fills the context or prompt and answer together exceed

@@ -6,7 +6,7 @@
 namespace tessera::api {
 
 Result<std::string> tokenize(std::string_view body, const ModelCard& card) {
-  const Json json = TRY(parse_body(body));
+  const Json json = TRY(parse_body(body, card.limits));
   const Fields fields(json);
   TRY_STATUS(check_model(fields, card));
   const bool special = TRY(fields.boolean("add_special_tokens", true));
@@ -28,7 +28,7 @@ Result<std::string> tokenize(std::string_view body, const ModelCard& card) {
 }
 
 Result<std::string> detokenize(std::string_view body, const ModelCard& card) {
-  const Json json = TRY(parse_body(body));
+  const Json json = TRY(parse_body(body, card.limits));
   const Fields fields(json);
   TRY_STATUS(check_model(fields, card));
   const bool skip_special = TRY(fields.boolean("skip_special_tokens", true));

@@ -18,8 +18,11 @@ namespace {
 engine::OpenOptions open_options(const ServeOptions& options) {
   engine::OpenOptions open;
   open.load = {.model_path = options.model_path,
+               .packed = options.packed,
+               .packed_cache = options.packed_cache,
                .load_format = options.load_format,
                .dtype = options.dtype == "float" ? "float32" : options.dtype,
+               .weight_layout = {},
                .quantization = options.quantization,
                .kv_cache_dtype = options.kv_cache_dtype,
                .threads = options.threads};
@@ -36,6 +39,7 @@ Result<engine::EngineOptions> make_engine_options(const ServeOptions& options,
   engine::EngineOptions engine;
   engine.max_running_requests = options.max_running_requests;
   engine.max_queued_requests = options.max_queued_requests;
+  engine.max_queued_tokens = options.max_queued_tokens;
   engine.chunked_prefill_size = options.chunked_prefill_size;
   engine.eos_token_ids = std::move(eos_token_ids);
   engine.random_seed = options.random_seed;
@@ -43,24 +47,14 @@ Result<engine::EngineOptions> make_engine_options(const ServeOptions& options,
   return engine;
 }
 
-http::ServerOptions http_options(const ServeOptions& options) {
-  http::ServerOptions http;
-  http.host = options.host;
-  http.port = static_cast<uint16_t>(options.port);
-  return http;
-}
-
-server::ServerOptions server_options(const ServeOptions& options, const models::LoadReport& report) {
-  server::ServerOptions server;
-  server.http = http_options(options);
-  server.api_key = options.api_key;
+void describe_server(const ServeOptions& options, const models::LoadReport& report,
+                     server::ServerOptions& server) {
   server.arguments = describe(options);
   server.arguments["isa"] = isa_name(active_isa());
   server.arguments["threads"] = report.threads;
   server.arguments["scheme"] = report.scheme;
   server.arguments["weight_bytes"] = report.packed_bytes;
   server.version = kVersion;
-  return server;
 }
 
 Result<api::ModelCard> make_card(const ServeOptions& options, const engine::OpenedModel& model) {
@@ -68,7 +62,7 @@ Result<api::ModelCard> make_card(const ServeOptions& options, const engine::Open
   // One request can use no more than the whole cache.
   const int64_t capacity = static_cast<int64_t>(info.page_count) * info.page_size;
   const auto longest = static_cast<int32_t>(std::min<int64_t>(info.max_context, capacity));
-  const formats::ModelDir directory{.path = options.model_path,
+  const formats::ModelDir directory{.path = options.model_path.empty() ? options.packed : options.model_path,
                                     .config = model.config,
                                     .generation_config = model.generation_config,
                                     .eos_token_ids = model.eos_token_ids};
@@ -76,6 +70,7 @@ Result<api::ModelCard> make_card(const ServeOptions& options, const engine::Open
       TRY(api::make_model_card(directory, options.served_model_name, longest, info.vocab_size));
   card.tokenizer = model.tokenizer.get();
   card.chat_template = model.chat_template.get();
+  card.limits = options.http.limits;
   return card;
 }
 
@@ -83,6 +78,9 @@ Result<api::ModelCard> make_card(const ServeOptions& options, const engine::Open
 void log_model(const models::LoadReport& report, const engine::ExecutorInfo& info) {
   LOG_INFO("{}, weights {} ({}), {:.1f} MB, loaded in {:.2f} s", report.architecture, report.scheme,
            report.format, static_cast<double>(report.packed_bytes) / 1e6, report.seconds);
+  LOG_INFO("memory planned for loading {:.1f} MB, taken {:.1f} MB",
+           static_cast<double>(report.planned_peak_bytes) / 1e6,
+           static_cast<double>(report.peak_bytes) / 1e6);
   LOG_INFO("isa {} on {}, {} threads", isa_name(active_isa()), cpu_name(), report.threads);
   LOG_INFO("context {} tokens, KV cache {} tokens", info.max_context,
            static_cast<int64_t>(info.page_count) * info.page_size);
@@ -93,30 +91,23 @@ void log_model(const models::LoadReport& report, const engine::ExecutorInfo& inf
            bandwidth / static_cast<double>(report.bytes_per_token));
 }
 
-void warn_about(const ServeOptions& options, const engine::OpenedModel& model) {
-  if (!options.no_effect.empty()) LOG_WARN("without effect here: {}", fmt::join(options.no_effect, ", "));
-  const auto penalty = model.generation_config.find("repetition_penalty");
-  if (penalty != model.generation_config.end() && *penalty != nlohmann::json(1.0)) {
-    LOG_WARN("generation_config.json: repetition_penalty {} is not supported yet and not applied",
-             penalty->dump());
-  }
-}
-
 }  // namespace
 
 Status run_serve(const ServeOptions& given) {
   ServeOptions options = given;
   TRY_STATUS(check_serve_options(options));
   TRY_STATUS(set_log_level(options.log_level));
-  TRY_STATUS(http::Server::check_address(http_options(options)));
+  server::ServerOptions server = TRY(make_server_options(options.http));
+  TRY_STATUS(http::Server::check_address(server.http));
   engine::OpenedModel model = TRY(engine::open_model(open_options(options)));
   api::ModelCard card = TRY(make_card(options, model));
-  warn_about(options, model);
+  if (!options.no_effect.empty()) LOG_WARN("without effect here: {}", fmt::join(options.no_effect, ", "));
   log_model(model.report, model.executor->info());
   engine::EngineOptions engine_options = TRY(make_engine_options(options, model.eos_token_ids));
   const auto engine =
       TRY(engine::Engine::start(std::move(model.executor), *model.tokenizer, std::move(engine_options)));
-  return server::run(server_options(options, model.report), std::move(card), *engine,
+  describe_server(options, model.report, server);
+  return server::run(std::move(server), std::move(card), *engine,
                      {.skip_warmup = options.skip_server_warmup, .drain_timeout_s = options.drain_timeout_s});
 }
 

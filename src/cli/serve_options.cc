@@ -37,13 +37,8 @@ constexpr std::array kNoEffect = {
 };
 
 void add_names(CLI::App& command, ServeOptions& options) {
-  command.add_option("--model-path,--model", options.model_path, "directory of the model")->required();
+  add_model_path(command, options.model_path, options.packed, options.packed_cache);
   command.add_option("--served-model-name", options.served_model_name, "name in the API (default: the path)");
-  command.add_option("--host", options.host, "address to listen on")->capture_default_str();
-  command.add_option("--port", options.port, "port to listen on, 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command.add_option("--api-key", options.api_key, "clients must send it as Authorization: Bearer KEY");
   command.add_option("--chat-template", options.chat_template,
                      "Jinja file instead of the model's own template");
 }
@@ -72,6 +67,11 @@ void add_scheduling(CLI::App& command, ServeOptions& options) {
       ->capture_default_str();
   command.add_option("--max-queued-requests", options.max_queued_requests, "waiting; more get status 429")
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command
+      .add_option("--max-queued-tokens", options.max_queued_tokens,
+                  "of the prompts that wait; more get status 429")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
       ->capture_default_str();
   command
       .add_option("--max-total-tokens", options.max_total_tokens,
@@ -127,6 +127,7 @@ void add_no_effect(CLI::App& command, ServeOptions& options) {
 
 void add_serve_options(CLI::App& command, ServeOptions& options) {
   add_names(command, options);
+  add_http_options(command, options.http);
   add_model(command, options);
   add_scheduling(command, options);
   add_engine_options(command, options.engine);
@@ -142,24 +143,26 @@ Status check_serve_options(ServeOptions& options) {
     return invalid_argument("--chunked-prefill-size is 0, expected -1 or at least 1");
   }
   if (options.chunked_prefill_size < 0) options.chunked_prefill_size = std::numeric_limits<int32_t>::max();
-  if (options.served_model_name.empty()) options.served_model_name = options.model_path;
+  if (options.served_model_name.empty())
+    options.served_model_name = options.model_path.empty() ? options.packed : options.model_path;
   return {};
 }
 
 nlohmann::ordered_json describe(const ServeOptions& options) {
-  nlohmann::ordered_json info = {{"host", options.host},
-          {"port", options.port},
-          {"dtype", options.dtype},
-          {"kv_cache_dtype", options.kv_cache_dtype},
-          {"quantization", options.quantization.empty() ? nlohmann::ordered_json()
-                                                        : nlohmann::ordered_json(options.quantization)},
-          {"device", "cpu"},
-          {"max_running_requests", options.max_running_requests},
-          {"max_queued_requests", options.max_queued_requests},
-          {"chunked_prefill_size", options.chunked_prefill_size},
-          {"mem_fraction_static", options.mem_fraction_static},
-          {"log_level", options.log_level}};
+  nlohmann::ordered_json info = {
+      {"dtype", options.dtype},
+      {"kv_cache_dtype", options.kv_cache_dtype},
+      {"quantization", options.quantization.empty() ? nlohmann::ordered_json()
+                                                    : nlohmann::ordered_json(options.quantization)},
+      {"device", "cpu"},
+      {"max_running_requests", options.max_running_requests},
+      {"max_queued_requests", options.max_queued_requests},
+      {"max_queued_tokens", options.max_queued_tokens},
+      {"chunked_prefill_size", options.chunked_prefill_size},
+      {"mem_fraction_static", options.mem_fraction_static},
+      {"log_level", options.log_level}};
   describe(options.engine, info);
+  describe(options.http, info);
   return info;
 }
 

@@ -11,16 +11,16 @@
 #include <nlohmann/json.hpp>
 #include "base/result.h"
 #include "cli/engine_options.h"
+#include "cli/http_options.h"
 #include "models/model.h"
 
 namespace tessera::cli {
 
 struct ServeOptions {
   std::string model_path;
-  std::string served_model_name;  // empty: model_path
-  std::string host = "127.0.0.1";
-  int port = 30000;  // 0: any free one
-  std::string api_key;
+  std::string packed, packed_cache;
+  std::string served_model_name;  // empty: model_path, or else packed
+  HttpOptions http;
   std::string dtype = "auto";
   std::string kv_cache_dtype = "auto";
   std::string quantization;
@@ -31,6 +31,7 @@ struct ServeOptions {
   int32_t context_length = 0;  // 0: the model's
   int32_t max_running_requests = 64;
   int32_t max_queued_requests = 1024;
+  int64_t max_queued_tokens = int64_t{1} << 20;
   int64_t max_total_tokens = 0;       // 0: by memory
   double mem_fraction_static = 0.88;  // of the memory that is there, for weights and cache
   int32_t chunked_prefill_size = 512;

@@ -22,8 +22,8 @@ TEST(ServeOptions, Defaults) {
   const auto options = parse("--model-path m");
   ASSERT_TRUE(options);
   EXPECT_EQ(options->model_path, "m");
-  EXPECT_EQ(options->host, "127.0.0.1");
-  EXPECT_EQ(options->port, 30000);
+  EXPECT_EQ(options->http.host, "127.0.0.1");
+  EXPECT_EQ(options->http.port, 30000);
   EXPECT_FALSE(options->random_seed);
   EXPECT_TRUE(options->no_effect.empty());
 }
@@ -46,7 +46,7 @@ TEST(ServeOptions, OptionsOfOtherDevicesAreNamedOnce) {
   const auto options =
       parse("--model m --cuda-graph-bs 1 2 4 --trust-remote-code --attention-backend ascend --port 5");
   ASSERT_TRUE(options);
-  EXPECT_EQ(options->port, 5);
+  EXPECT_EQ(options->http.port, 5);
   EXPECT_EQ(options->no_effect.size(), 3U);
 }
 

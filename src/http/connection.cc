@@ -19,11 +19,11 @@ constexpr size_t kReadBytes = 16384;
 constexpr std::chrono::milliseconds kLingerTime{2000};
 }  // namespace
 
-Connection::Connection(tcp::socket socket, std::shared_ptr<Shared> shared)
+Connection::Connection(Stream::Socket socket, std::shared_ptr<Shared> shared)
     : shared_(std::move(shared)),
-      socket_(std::move(socket)),
-      timer_(socket_.get_executor()),
-      outbox_(socket_, shared_->options.write_stall_timeout),
+      stream_(std::move(socket), shared_->tls.get()),
+      timer_(stream_.get_executor()),
+      outbox_(stream_, shared_->options.write_stall_timeout),
       buffer_(shared_->options.max_header_bytes + kReadBytes) {
   shared_->connections.fetch_add(1);
 }
@@ -34,10 +34,25 @@ Connection::~Connection() {
 
 void Connection::start() {
   Error ignored;
-  socket_.set_option(tcp::no_delay(true), ignored);
+  const auto peer = stream_.socket().remote_endpoint(ignored);
+  client_ = fmt::format("{}:{}", peer.address().to_string(), peer.port());
+  stream_.socket().set_option(tcp::no_delay(true), ignored);
   // The outbox is a member and keeps its owner alive while it sends: plain `this` cannot dangle.
   outbox_.start([this] { on_sent(); }, [this](std::string_view why) { on_lost(why); });
-  asio::post(executor(), [self = shared_from_this()] { self->wait_for_request(); });
+  asio::post(executor(), [self = shared_from_this()] {
+    if (self->stream_.encrypted()) return self->shake_hands();
+    self->wait_for_request();
+  });
+}
+
+// Idle in all that matters to others: a stop closes it.
+void Connection::shake_hands() {
+  arm(shared_->options.header_timeout);
+  stream_.async_handshake([self = shared_from_this()](Error error) {
+    if (self->phase_ != Phase::kIdle) return;
+    if (error || self->timed_out_) return self->close();
+    self->wait_for_request();
+  });
 }
 
 void Connection::close_when_idle() {
@@ -65,7 +80,7 @@ void Connection::wait_for_request() {
   // A pipelined request is here already. A pending watch owns the buffer: its completion goes on.
   Error ignored;
   if (watching_) {
-    socket_.cancel(ignored);
+    stream_.socket().cancel(ignored);
   } else {
     read_head();
   }
@@ -74,7 +89,7 @@ void Connection::wait_for_request() {
 void Connection::watch() {
   if (watching_ || buffer_.size() + kReadBytes > buffer_.max_size()) return;
   watching_ = true;
-  socket_.async_read_some(
+  stream_.async_read_some(
       buffer_.prepare(kReadBytes),
       [self = shared_from_this()](Error error, size_t bytes) { self->on_watched(error, bytes); });
 }
@@ -100,20 +115,23 @@ void Connection::on_watched(Error error, size_t bytes) {
 void Connection::read_head() {
   phase_ = Phase::kReading;
   begun_ = ended_ = false;
+  status_ = 0;
   keep_alive_ = false;  // until the head has been understood
   request_ = {};
-  received_ = std::chrono::steady_clock::now();
+  request_.received = std::chrono::steady_clock::now();
+  extra_headers_.clear();
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(shared_->options.max_header_bytes));
   parser_->body_limit(shared_->options.max_body_bytes);
   arm(shared_->options.header_timeout);
-  beast::http::async_read_header(socket_, buffer_, *parser_,
+  beast::http::async_read_header(stream_, buffer_, *parser_,
                                  [self = shared_from_this()](Error error, size_t) { self->on_head(error); });
 }
 
 Result<Request> Connection::take_head() {
   const auto& head = parser_->get();
   Request request;
+  request.received = request_.received;
   request.method = std::string(head.method_string());
   request.target = std::string(head.target());
   for (const auto& field : head) {
@@ -135,6 +153,7 @@ void Connection::on_head(Error error) {
   auto request = take_head();
   if (!request) return refuse(400, request.error().message());
   request_ = std::move(*request);
+  if (shared_->options.extra_headers) extra_headers_ = shared_->options.extra_headers(request_);
   const std::string_view coding = request_.header("content-encoding");
   if (!coding.empty() && !equals_ignoring_case(coding, "identity")) {
     return refuse(415, "Content-Encoding is not supported, send the body as it is");
@@ -157,7 +176,7 @@ void Connection::on_head(Error error) {
 void Connection::read_body() {
   if (parser_->is_done()) return on_body({});
   arm(shared_->options.body_timeout);
-  beast::http::async_read(socket_, buffer_, *parser_,
+  beast::http::async_read(stream_, buffer_, *parser_,
                           [self = shared_from_this()](Error error, size_t) { self->on_body(error); });
 }
 
@@ -199,11 +218,14 @@ void Connection::refuse_unreadable(Error error) {
 // ---- answering ----
 
 HeadOptions Connection::head_options() const {
-  return {
-      .request_id = request_.id, .keep_alive = keep_alive_ && !shared_->stopping.load(), .http10 = http10_};
+  return {.request_id = request_.id,
+          .keep_alive = keep_alive_ && !shared_->stopping.load(),
+          .http10 = http10_,
+          .extra = extra_headers_};
 }
 
 void Connection::refuse(int status, std::string_view message) {
+  if (request_.id.empty()) request_.id = new_request_id();
   phase_ = Phase::kAnswering;
   keep_alive_ = false;
   send(++answer_, shared_->options.error_response ? shared_->options.error_response(status, message)
@@ -269,6 +291,15 @@ void Connection::on_disconnect(uint64_t answer, std::function<void()> callback) 
   }
 }
 
+void Connection::call_later(uint64_t answer, std::chrono::milliseconds delay, std::function<void()> work) {
+  if (!current(answer)) return;
+  timer_.expires_after(delay);
+  timer_.async_wait([self = shared_from_this(), answer, work = std::move(work)](Error error) {
+    const bool replaced = self->timer_.expiry() > std::chrono::steady_clock::now();
+    if (!error && !replaced && self->current(answer)) work();
+  });
+}
+
 void Connection::push(std::string_view bytes) {
   outbox_.push(bytes, shared_from_this());
   queued_bytes_.store(outbox_.queued_bytes(), std::memory_order_relaxed);
@@ -295,11 +326,16 @@ void Connection::on_lost(std::string_view why) {
   if (callback) callback();
 }
 
-void Connection::log_answer(std::string_view remark) const {
-  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - received_;
-  LOG_INFO("{} {} {} {:.1f} ms id={}{}{}", request_.method.empty() ? "?" : request_.method,
-           std::string_view(request_.target).substr(0, 200), status_, took.count(), request_.id,
-           remark.empty() ? "" : ": ", remark);
+void Connection::log_answer(std::string_view remark) {
+  if (!shared_->options.on_answered) return;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - request_.received;
+  shared_->options.on_answered({.method = request_.method.empty() ? "?" : std::string_view(request_.method),
+                                .target = request_.target,
+                                .client = client_,
+                                .id = request_.id,
+                                .status = status_,
+                                .seconds = took.count(),
+                                .remark = remark});
 }
 
 // ---- ending ----
@@ -311,7 +347,7 @@ void Connection::arm(std::chrono::milliseconds limit) {
     if (error || self->timer_.expiry() > std::chrono::steady_clock::now()) return;
     self->timed_out_ = true;
     Error ignored;
-    self->socket_.cancel(ignored);
+    self->stream_.socket().cancel(ignored);
   });
 }
 
@@ -324,7 +360,7 @@ void Connection::disarm() {
 void Connection::linger() {
   phase_ = Phase::kLingering;
   Error ignored;
-  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
   arm(kLingerTime);
   if (!watching_) discard();
 }
@@ -333,7 +369,7 @@ void Connection::discard() {
   buffer_.clear();
   if (timed_out_) return close();
   watching_ = true;
-  socket_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t) {
+  stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t) {
     self->watching_ = false;
     if (error || self->phase_ != Phase::kLingering) return self->close();
     self->discard();
@@ -346,7 +382,7 @@ void Connection::close() {
   disarm();
   outbox_.close();
   Error ignored;
-  socket_.close(ignored);
+  stream_.socket().close(ignored);
 }
 
 }  // namespace tessera::http

@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -19,6 +19,7 @@
 #include "http/message.h"
 #include "http/outbox.h"
 #include "http/server.h"
+#include "http/stream.h"
 
 namespace tessera::http {
 
@@ -28,6 +29,7 @@ struct Shared {
   ServerOptions options;
   Handler handler;
   boost::asio::io_context io;
+  std::unique_ptr<boost::asio::ssl::context> tls;  // null: none
   std::atomic<size_t> connections{0};
   std::atomic<bool> stopping{false};  // no further request per connection
   std::atomic<bool> stopped{false};   // the I/O threads are gone: nothing may be posted
@@ -35,7 +37,7 @@ struct Shared {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Shared> shared);
+  Connection(Stream::Socket socket, std::shared_ptr<Shared> shared);
   ~Connection();
 
   void start();
@@ -49,8 +51,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish(uint64_t answer);
   void abandon(uint64_t answer);
   void on_disconnect(uint64_t answer, std::function<void()> callback);
+  void call_later(uint64_t answer, std::chrono::milliseconds delay, std::function<void()> work);
 
-  boost::asio::ip::tcp::socket::executor_type executor() { return socket_.get_executor(); }
+  Stream::executor_type executor() { return stream_.get_executor(); }
   const Shared& shared() const { return *shared_; }
   size_t queued_bytes() const { return queued_bytes_.load(std::memory_order_relaxed); }
 
@@ -58,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class Phase { kIdle, kReading, kAnswering, kLingering, kClosed };
   using Error = boost::system::error_code;
 
+  void shake_hands();
   void wait_for_request();
   void watch();
   void on_watched(Error error, size_t bytes);
@@ -81,15 +85,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();
   bool current(uint64_t answer) const { return phase_ == Phase::kAnswering && answer == answer_ && !ended_; }
   HeadOptions head_options() const;
-  void log_answer(std::string_view remark) const;
+  void log_answer(std::string_view remark);
 
   std::shared_ptr<Shared> shared_;
-  boost::asio::ip::tcp::socket socket_;
-  boost::asio::steady_timer timer_;
+  Stream stream_;
+  std::string client_;               // address and port
+  boost::asio::steady_timer timer_;  // of reading, and of call_later() while an answer is made
   Outbox outbox_;
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   Request request_;
+  std::vector<Header> extra_headers_;  // of the answer
   Phase phase_ = Phase::kIdle;
   bool timed_out_ = false;
   bool watching_ = false;  // an async read into buffer_ is under way
@@ -101,7 +107,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool keep_alive_ = true;
   bool http10_ = false;
   int status_ = 0;
-  std::chrono::steady_clock::time_point received_;
   std::function<void()> disconnect_callback_;
   std::atomic<size_t> queued_bytes_{0};
 };

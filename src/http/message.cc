@@ -73,6 +73,18 @@ Result<Target> parse_target(std::string_view target) {
   return parts;
 }
 
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) != name) continue;
+    auto value = percent_decode(pair.substr(std::min(pair.size(), equals + 1)));
+    return value ? std::optional(std::move(*value)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 std::string_view reason_phrase(int status) {
   static constexpr std::pair<int, std::string_view> kPhrases[] = {
       {100, "Continue"},
@@ -118,8 +130,10 @@ std::string response_head(const Response& response, int64_t content_length, cons
     head += "Connection: keep-alive\r\n";
   }
   if (!options.request_id.empty()) head += fmt::format("X-Request-Id: {}\r\n", options.request_id);
-  for (const Header& header : response.headers)
-    head += fmt::format("{}: {}\r\n", header.name, header.value);
+  for (const std::span<const Header> headers : {std::span(response.headers), options.extra}) {
+    for (const Header& header : headers)
+      head += fmt::format("{}: {}\r\n", header.name, header.value);
+  }
   return head += "\r\n";
 }
 

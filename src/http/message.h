@@ -1,7 +1,10 @@
 // One HTTP request as a handler sees it, and a whole answer. Plain data; no sockets, no Beast.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +26,7 @@ struct Request {
   std::vector<Header> headers;
   std::string body;
   std::string id;  // the client's x-request-id if it is usable, else generated
+  std::chrono::steady_clock::time_point received;  // its first byte
 
   /// The value of the first header of that name (any case), or empty.
   std::string_view header(std::string_view name) const;
@@ -44,6 +48,9 @@ struct Target {
 /// NUL.
 Result<Target> parse_target(std::string_view target);
 
+/// The value of `name` in a query ("a=1&b=%20"), decoded; nothing if it is absent or badly encoded.
+std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
 /// Equal but for ASCII case.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
@@ -55,6 +62,7 @@ struct HeadOptions {
   std::string_view request_id;
   bool keep_alive = true;
   bool http10 = false;  // the client speaks HTTP/1.0: no chunks, and keep-alive must be said
+  std::span<const Header> extra = {};
 };
 
 /// Status line and headers up to the blank line. `content_length` < 0: chunked, or until close for HTTP/1.0.

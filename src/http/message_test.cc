@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "http/api_key.h"
 #include "http/request_id.h"
 
@@ -43,13 +46,36 @@ TEST(EncodeChunk, SizeInHex) {
   EXPECT_EQ(encode_chunk(std::string(26, 'x')), "1a\r\n" + std::string(26, 'x') + "\r\n");
 }
 
-TEST(ApiKey, BearerOnly) {
-  EXPECT_TRUE(bearer_matches("Bearer secret", "secret"));
-  EXPECT_TRUE(bearer_matches("bearer secret", "secret"));
+TEST(ApiKeys, BearerOnly) {
+  const ApiKeys keys(std::vector<std::string>{"other", "", "secret"});
+  EXPECT_TRUE(keys.match("Bearer secret"));
+  EXPECT_TRUE(keys.match("bearer secret"));
+  EXPECT_TRUE(keys.match("Bearer other"));
   for (const char* wrong : {"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secret ",
                             "Bearer secrets", "Basic secret"}) {
-    EXPECT_FALSE(bearer_matches(wrong, "secret")) << wrong;
+    EXPECT_FALSE(keys.match(wrong)) << wrong;
   }
+  EXPECT_TRUE(ApiKeys().empty() && ApiKeys(std::vector<std::string>{""}).empty());
+}
+
+TEST(ApiKeys, OfAFile) {
+  const std::string path = testing::TempDir() + "tessera_api_keys";
+  std::ofstream(path) << "# whose\n\n  one \r\ntwo";
+  const auto keys = read_api_keys(path);
+  ASSERT_TRUE(keys) << keys.error().message();
+  EXPECT_EQ(*keys, (std::vector<std::string>{"one", "two"}));
+  std::ofstream(path) << "# none\n";
+  EXPECT_EQ(read_api_keys(path).error().code(), ErrorCode::kInvalidArgument);
+  std::filesystem::remove(path);
+  EXPECT_EQ(read_api_keys(path).error().code(), ErrorCode::kNotFound);
+}
+
+TEST(QueryValue, FindsAndDecodes) {
+  EXPECT_EQ(query_value("a=1&b=%20x&c", "a"), "1");
+  EXPECT_EQ(query_value("a=1&b=%20x&c", "b"), " x");
+  EXPECT_EQ(query_value("a=1&b=%20x&c", "c"), "");
+  for (const char* query : {"", "&&", "ab=1", "a=%zz", "b=a"})
+    EXPECT_EQ(query_value(query, "a"), std::nullopt) << query;
 }
 
 TEST(RequestId, KeepsUsableOnes) {

@@ -44,7 +44,7 @@ void Outbox::send_some(std::shared_ptr<void> owner) {
     const bool expired = !error && timer_.expiry() <= std::chrono::steady_clock::now();
     if (expired && sending_) fail("the client takes no bytes");
   });
-  socket_.async_write_some(asio::buffer(current_.data() + sent_, current_.size() - sent_),
+  stream_.async_write_some(asio::buffer(current_.data() + sent_, current_.size() - sent_),
                            [this, owner](error_code error, size_t bytes) {
                              sent_ += bytes;
                              if (!error) return send_some(owner);

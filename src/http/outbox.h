@@ -2,7 +2,6 @@
 // includes this (Beast, Asio). Every call comes from the connection's strand.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
@@ -10,18 +9,18 @@
 #include <string>
 #include <string_view>
 
+#include "http/stream.h"
+
 namespace tessera::http {
 
 class Outbox {
  public:
-  using Socket = boost::asio::ip::tcp::socket;
-
   /// `on_empty`: everything handed over has been sent. `on_failure`: the peer is gone, or took nothing for
   /// `stall_limit`; called once, nothing is sent after it.
-  Outbox(Socket& socket, std::chrono::milliseconds stall_limit)
-      : socket_(socket), timer_(socket.get_executor()), stall_limit_(stall_limit) {}
+  Outbox(Stream& stream, std::chrono::milliseconds stall_limit)
+      : stream_(stream), timer_(stream.get_executor()), stall_limit_(stall_limit) {}
 
-  /// `owner` keeps this object and the socket alive while bytes are under way.
+  /// `owner` keeps this object and the stream alive while bytes are under way.
   void start(std::function<void()> on_empty, std::function<void(std::string_view why)> on_failure);
   void push(std::string_view bytes, std::shared_ptr<void> owner);
 
@@ -36,7 +35,7 @@ class Outbox {
   void disarm();
   void fail(std::string_view why);
 
-  Socket& socket_;
+  Stream& stream_;
   boost::asio::steady_timer timer_;
   std::chrono::milliseconds stall_limit_;
   std::function<void()> on_empty_;

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "http/connection.h"
+#include "http/tls.h"
 
 namespace tessera::http {
 
@@ -83,6 +84,7 @@ Result<tcp::endpoint> Server::Impl::resolve() {
 
 Status Server::Impl::listen() {
   const ServerOptions& options = shared_->options;
+  shared_->tls = TRY(make_tls_context(options.tls));
   const tcp::endpoint endpoint = TRY(resolve());
   error_code error;
   const auto step = [&](auto&& action) {

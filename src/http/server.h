@@ -13,6 +13,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "http/message.h"
@@ -45,13 +47,36 @@ class ResponseWriter {
   /// Called once, inside run(), when the client leaves before the answer is complete; at once if it has left
   /// already.
   virtual void on_disconnect(std::function<void()> callback) = 0;
+
+  /// Runs `work` inside run() when `delay` has passed, unless the answer is complete or the client has left
+  /// by then. A later call replaces an earlier one.
+  virtual void call_later(std::chrono::milliseconds delay, std::function<void()> work) = 0;
 };
 
 using Handler = std::function<void(Request request, std::shared_ptr<ResponseWriter> writer)>;
 
+/// PEM files; both empty: no TLS.
+struct TlsOptions {
+  std::string certificate_file;  // the server's, then the chain
+  std::string key_file;
+  std::string key_password;
+};
+
+/// One answer given, or not given, for the access log.
+struct AccessRecord {
+  std::string_view method;  // "?" if the request could not be read
+  std::string_view target;
+  std::string_view client;  // address and port
+  std::string_view id;
+  int status = 0;           // 0: none was sent
+  double seconds = 0;       // from the first byte of the request to the last of the answer
+  std::string_view remark;  // why the answer is incomplete, else empty
+};
+
 struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 30000;  // 0: any free one
+  TlsOptions tls;
   int io_threads = 1;
   size_t max_connections = 4096;
   size_t max_header_bytes = size_t{64} << 10;
@@ -66,6 +91,10 @@ struct ServerOptions {
   std::function<std::optional<Response>(const Request&)> gate;
   /// The body of errors that arise here (malformed, too large, too slow).
   std::function<Response(int status, std::string_view message)> error_response;
+  /// More headers for whatever answers this request.
+  std::function<std::vector<Header>(const Request&)> extra_headers;
+  /// After every answer, on an I/O thread.
+  std::function<void(const AccessRecord&)> on_answered;
 };
 
 class Server {
@@ -74,7 +103,7 @@ class Server {
   static Status check_address(const ServerOptions& options);
 
   /// Binds, listens and starts the I/O threads. kUnavailable when the address is taken, kInvalidArgument when
-  /// it is bad.
+  /// it or a TLS file is bad.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();
   Server(const Server&) = delete;

@@ -40,6 +40,11 @@ class ConnectionWriter : public ResponseWriter {
       c.on_disconnect(answer, std::move(callback));
     });
   }
+  void call_later(std::chrono::milliseconds delay, std::function<void()> work) override {
+    dispatch([delay, work = std::move(work)](Connection& c, uint64_t answer) mutable {
+      c.call_later(answer, delay, std::move(work));
+    });
+  }
   void run(std::function<void()> work) override {
     if (connection_->shared().stopped.load()) return;
     boost::asio::post(connection_->executor(), [keep = connection_, work = std::move(work)] { work(); });

@@ -18,7 +18,7 @@ struct RunOptions {
 Status run(ServerOptions options, api::ModelCard card, engine::Engine& engine, const RunOptions& run_options);
 
 /// "http://127.0.0.1:30000": where a client on this machine finds the server.
-std::string client_url(const std::string& host, uint16_t port);
+std::string client_url(const std::string& host, uint16_t port, bool encrypted = false);
 
 /// Whether only this machine reaches the host.
 bool is_loopback(const std::string& host);

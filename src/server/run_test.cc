@@ -68,7 +68,7 @@ TEST(ClientUrl, IsUsable) {
   EXPECT_EQ(client_url("127.0.0.1", 5), "http://127.0.0.1:5");
   EXPECT_EQ(client_url("0.0.0.0", 5), "http://127.0.0.1:5");
   EXPECT_EQ(client_url("::1", 5), "http://[::1]:5");
-  EXPECT_EQ(client_url("example.org", 5), "http://example.org:5");
+  EXPECT_EQ(client_url("example.org", 5, true), "https://example.org:5");
 }
 
 TEST(Loopback, IsThisMachineOnly) {
