@@ -32,10 +32,10 @@ check: ## format, layers, sizes, banned words, tidy on what changed, fast tests
 hooks: ## check format, layers, sizes and banned words before each commit
 	git config core.hooksPath tools/hooks
 
-conformance: ## the real OpenAI client against the release binary
+conformance: ## clients, benchmark, router and fuzzer that others wrote against the release binary
 	@tools/install_dependencies build
 	@tools/build release
-	tests/conformance/run
+	tests/conformance/run all
 
 install: build ## the release binary into PREFIX/bin
 	cmake --install build/release --prefix '$(PREFIX)'

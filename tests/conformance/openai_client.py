@@ -129,11 +129,85 @@ class OpenAiClient(unittest.TestCase):
         self.assertEqual(sample(7), sample(7))
         self.assertGreater(len({sample(seed) for seed in range(4)}), 1)
 
+    def test_logprobs(self):
+        choice = self.chat(logprobs=True, top_logprobs=3, extra_body={"ignore_eos": True}).choices[0]
+        self.assertEqual(len(choice.logprobs.content), 16)
+        for token in choice.logprobs.content:
+            self.assertEqual(len(token.top_logprobs), 3)
+            self.assertLessEqual(token.logprob, 0)
+            self.assertEqual(token.top_logprobs[0].logprob, token.logprob, "greedy takes the likeliest")
+        if all(token.bytes for token in choice.logprobs.content):  # none is half a character
+            self.assertEqual("".join(token.token for token in choice.logprobs.content), choice.message.content)
+        streamed = [chunk.choices[0].logprobs for chunk in self.chat(
+            logprobs=True, top_logprobs=3, stream=True, extra_body={"ignore_eos": True}) if chunk.choices]
+        tokens = [token for logprobs in streamed if logprobs for token in logprobs.content]
+        self.assertEqual(tokens, choice.logprobs.content)
+
+    def test_completion_logprobs_and_echo(self):
+        def complete(**options):
+            return self.client.completions.create(model="tiny", prompt="The quick", temperature=0, logprobs=2,
+                                                  extra_body={"ignore_eos": True}, **options).choices[0]
+        plain, echoed, scored = complete(max_tokens=6), complete(max_tokens=6, echo=True), complete(max_tokens=0, echo=True)
+        self.assertEqual(len(plain.logprobs.tokens), 6)
+        self.assertEqual(echoed.text, "The quick" + plain.text)
+        self.assertIsNone(echoed.logprobs.token_logprobs[0])
+        for got, expected in zip(echoed.logprobs.token_logprobs[-6:], plain.logprobs.token_logprobs):
+            self.assertAlmostEqual(got, expected, places=5)
+        self.assertEqual(scored.text, "The quick")
+        self.assertEqual(scored.logprobs.tokens, echoed.logprobs.tokens[:-6])
+
+    def test_several_answers(self):
+        answer = self.chat(n=3, temperature=1.0, seed=11, extra_body={"ignore_eos": True})
+        self.assertEqual([choice.index for choice in answer.choices], [0, 1, 2])
+        self.assertEqual(len({choice.message.content for choice in answer.choices}), 3)
+        self.assertEqual(answer.usage.completion_tokens, 48)
+        second = self.chat(temperature=1.0, seed=12, extra_body={"ignore_eos": True})
+        self.assertEqual(second.choices[0].message.content, answer.choices[1].message.content, "the i-th has seed + i")
+        chunks = list(self.chat(n=2, stream=True, extra_body={"ignore_eos": True}))
+        self.assertEqual({chunk.choices[0].index for chunk in chunks}, {0, 1})
+        best = self.client.completions.create(model="tiny", prompt="The quick", n=1, best_of=3, seed=3, max_tokens=4)
+        self.assertEqual(len(best.choices), 1)
+
+    def test_penalties_and_biases(self):
+        plain = self.chat(logprobs=True, extra_body={"ignore_eos": True}).choices[0]
+        status, found = post(self.server.url + "/tokenize", {"prompt": plain.logprobs.content[0].token,
+                                                             "add_special_tokens": False})
+        self.assertEqual(status, 200)
+        if found["count"] == 1:  # half a character has no token of its own
+            banned = self.chat(logit_bias={str(found["tokens"][0]): -100}, extra_body={"ignore_eos": True})
+            self.assertNotEqual(banned.choices[0].message.content, plain.message.content)
+        penalized = self.chat(frequency_penalty=2, presence_penalty=2, max_tokens=64,
+                              extra_body={"ignore_eos": True, "repetition_penalty": 1.5})
+        self.assertEqual(penalized.usage.completion_tokens, 64)
+
+    def test_native_logprobs(self):
+        body = {"text": ["The quick", "A tile"], "return_logprob": True, "logprob_start_len": 0, "top_logprobs_num": 2,
+                "return_text_in_logprobs": True, "sampling_params": {"temperature": 0, "max_new_tokens": 5, "ignore_eos": True}}
+        status, answers = post(self.server.url + "/generate", body)
+        self.assertEqual((status, len(answers)), (200, 2))
+        for answer in answers:
+            meta = answer["meta_info"]
+            self.assertEqual(len(meta["input_token_logprobs"]), meta["prompt_tokens"])
+            self.assertIsNone(meta["input_token_logprobs"][0][0])
+            self.assertEqual([entry[1] for entry in meta["output_token_logprobs"]], answer["output_ids"])
+            self.assertEqual([len(top) for top in meta["output_top_logprobs"]], [2] * 5)
+
+    def test_prefixes_are_reused_and_flushed(self):
+        prompt = "Once upon a time there was a small stone that wanted to be part of a great picture"
+        body = {"text": prompt, "sampling_params": {"temperature": 0, "max_new_tokens": 4}}
+        first = post(self.server.url + "/generate", body)[1]
+        second = post(self.server.url + "/generate", body)[1]
+        self.assertGreater(second["meta_info"]["cached_tokens"], 0)
+        self.assertEqual(second["output_ids"], first["output_ids"])
+        with urllib.request.urlopen(self.server.url + "/flush_cache?timeout=10", timeout=20) as answer:
+            self.assertEqual(answer.status, 200)
+        self.assertEqual(post(self.server.url + "/generate", body)[1]["meta_info"]["cached_tokens"], 0)
+
     def test_errors_are_the_clients_exceptions(self):
-        for options in ({"model": "gpt-4"}, {"messages": []}, {"temperature": -1}, {"n": 2}, {"max_tokens": 100000},
+        for options in ({"model": "gpt-4"}, {"messages": []}, {"temperature": -1}, {"n": 0}, {"max_tokens": 100000},
                         {"messages": [{"role": "king", "content": "x"}]},
                         {"messages": [{"role": "user", "content": "long " * 400}]},
-                        {"response_format": {"type": "json_object"}}, {"logprobs": True},
+                        {"response_format": {"type": "json_object"}}, {"top_logprobs": 3},
                         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}):
             with self.subTest(options=str(options)[:80]):
                 with self.assertRaises(openai.BadRequestError) as caught:

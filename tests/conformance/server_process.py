@@ -1,9 +1,13 @@
-"""A `tessera serve` process for tests: started on a free port, stopped at the end, its log kept for failures."""
+"""A `tessera serve` process for tests: started on a free port, stopped at the end, its log kept for failures.
+
+As a program: server_process.py [options of serve] -- COMMAND... runs COMMAND with the server's URL as its last argument.
+"""
 
 import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -38,6 +42,10 @@ class ServerProcess:
             time.sleep(0.02)
         raise RuntimeError(f"the server did not become ready, its log:\n{self.log_text()}")
 
+    def resident_bytes(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * 1024
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -53,3 +61,16 @@ class ServerProcess:
                 self.process.kill()
                 self.wait()
         self.log.close()
+
+
+def main():
+    split = sys.argv.index("--")
+    server = ServerProcess(*sys.argv[1:split])
+    try:
+        return subprocess.run([*sys.argv[split + 1:], server.url], check=False).returncode
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
