@@ -1,6 +1,7 @@
 #include "formats/packed/packed_file.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/file.h"
@@ -31,6 +32,8 @@ Result<uint64_t> write_packed_file(const std::filesystem::path& path, PackedCont
   const PackedPlan plan = TRY(plan_packed_file(std::move(contents)));
   OutputFile file = TRY(OutputFile::create(path));
   TRY_STATUS(file.write_at(0, plan.head));
+  // Its whole length, for contents without arrays too.
+  TRY_STATUS(file.write_at(plan.file_bytes - 1, std::array{std::byte{0}}));
   Progress progress("writing", plan.file_bytes);
   for (const PackedPlan::Place& place : plan.arrays) {
     for (size_t done = 0; done < place.bytes.size(); done += kWriteBytes) {
