@@ -19,7 +19,7 @@ QUANTIZED = ROOT / "tests/golden/quant_models"
 MODELSLIM = ROOT / "tests/golden/modelslim"
 GGUF = ROOT / "tests/golden/gguf/llama.gguf"
 TESSERA = os.environ.get("TESSERA", str(ROOT / "build/dev/bin/tessera"))
-COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "inspect", "bench", "version")
+COMMANDS = ("serve", "chat", "generate", "logits", "quantize", "import", "pack", "inspect", "bench", "version")
 SECONDS = 60  # a sanitizer build on a busy machine
 BENCH_SECONDS = 240  # the same: it touches a gigabyte
 
@@ -268,6 +268,19 @@ class WorkTest(CliTest):
         for wanted, word in (("w4a4_int4", "is w8a8"), ("none", "compressed-tensors"), ("w5a5", "w8a8_int8")):
             with self.subTest(wanted):
                 self.assert_one_line(run("generate", "--model-path", model, "--prompt", "x", "--quantization", wanted), wanted, word)
+
+    def test_a_packed_file_answers_as_the_directory_and_needs_nothing_else(self):
+        model, file, cache = self.copy(QUANTIZED / "qwen3-w8a8"), self.scratch / "model.packed", self.scratch / "cache"
+        read = self.generated("--model-path", model)
+        self.assertEqual(run("pack", "--model-path", model, "--output", file)[0], 0)
+        self.assertEqual(self.generated("--packed", file, "--model-path", model), read)
+        for _ in range(2):
+            self.assertEqual(self.generated("--packed-cache", cache, "--model-path", model), read)
+        self.assertEqual(len(list(cache.glob("*.packed"))), 1)
+        (model / "config.json").write_text((model / "config.json").read_text() + " ")
+        self.assert_one_line(run("generate", "--packed", file, "--model-path", model, "--prompt", "x"), "stale", "config.json")
+        shutil.rmtree(model)
+        self.assertEqual(self.generated("--packed", file), read)
 
     def test_existing_output_is_refused_without_force(self):
         out = self.scratch / "out"

@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char* kVector = "vector";
 constexpr const char* kAttention = "attention";
+constexpr const char* kInt8Attention = "attention with an int8 cache";
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
@@ -52,11 +53,16 @@ std::vector<formats::PackedEntry> Parameters::stored() const {
     entries.push_back(std::move(entry));
   }
   for (const Attention& attention : attentions_) {
-    formats::PackedEntry entry{.name = attention.name, .kind = kAttention, .out = 1, .in = 1};
-    const auto& [query, key] = *attention.into;
+    const AttentionExtras& extras = *attention.into;
+    const auto &query = extras.query_transform, &key = extras.key_transform;
+    formats::PackedEntry entry{.name = attention.name,
+                               .kind = extras.int8_cache ? kInt8Attention : kAttention,
+                               .out = 1,
+                               .in = 1,
+                               .arrays = {bytes_of(extras.key_scales), bytes_of(extras.value_scales)}};
     if (query != nullptr) entry.transform = formats::pack_steps(query->steps());
     if (key != nullptr) entry.output_transform = formats::pack_steps(key->steps());
-    if (query != nullptr || key != nullptr) entries.push_back(std::move(entry));
+    if (query != nullptr || key != nullptr || extras.int8_cache) entries.push_back(std::move(entry));
   }
   return entries;
 }
@@ -92,6 +98,13 @@ Status Parameters::restore_attention(const Attention& attention, const formats::
         ops::InputTransform::make(std::move(read), int64_t{heads} * attention.heads.dim, options.matrices));
     return {};
   };
+  AttentionExtras& extras = *attention.into;
+  extras.int8_cache = entry.kind == kInt8Attention;
+  if (entry.arrays.size() != 2) return data_corrupt("{} arrays, expected 2", entry.arrays.size());
+  if (!entry.arrays[0].empty())
+    TRY_STATUS(restore_vector(entry.arrays[0], attention.heads.key, extras.key_scales));
+  if (!entry.arrays[1].empty())
+    TRY_STATUS(restore_vector(entry.arrays[1], attention.heads.key, extras.value_scales));
   TRY_STATUS(make(entry.transform, attention.heads.query, attention.into->query_transform));
   return make(entry.output_transform, attention.heads.key, attention.into->key_transform);
 }
@@ -119,7 +132,7 @@ Status Parameters::restore(const formats::PackedContents& contents, const ops::P
   }
   report.packed_bytes += matrices.bytes();
   if (!entries.empty()) return data_corrupt("{}: nothing reads it", entries.begin()->first);
-  return {};
+  return trace_dispatch(options);
 }
 
 }  // namespace tessera::models
