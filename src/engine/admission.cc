@@ -1,5 +1,7 @@
 #include "engine/admission.h"
 
+#include "text/stop_regex.h"
+
 namespace tessera::engine {
 namespace {
 
@@ -12,6 +14,12 @@ Status check_stops(const Request& request) {
       return invalid_argument("a stop string has {} bytes, expected at most {}", stop.size(), kMaxStopBytes);
     }
   }
+  if (request.stop_regex.size() > kMaxStopRegexes) {
+    return invalid_argument("stop_regex has {} expressions, expected at most {}", request.stop_regex.size(),
+                            kMaxStopRegexes);
+  }
+  for (const std::string& pattern : request.stop_regex)
+    TRY_STATUS(text::StopRegex::compile(pattern).context("stop_regex"));
   if (request.stop_token_ids.size() > kMaxStopTokenIds) {
     return invalid_argument("stop_token_ids has {} ids, expected at most {}", request.stop_token_ids.size(),
                             kMaxStopTokenIds);

@@ -13,6 +13,7 @@ namespace tessera::engine {
 // Matching costs O(total length) per new piece of text, and memory for as long as the request lives.
 constexpr size_t kMaxStopStrings = 64;
 constexpr size_t kMaxStopBytes = 1024;  // of one stop string
+constexpr size_t kMaxStopRegexes = 8;   // each may cost up to StopRegex::kMaxStates per character
 constexpr size_t kMaxStopTokenIds = 1024;
 constexpr int32_t kMaxTopLogprobs = 128;
 constexpr size_t kMaxLogprobTokens = 1024;

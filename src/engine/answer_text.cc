@@ -1,10 +1,27 @@
 #include "engine/answer_text.h"
 
+#include "base/check.h"
+
 namespace tessera::engine {
+
+namespace {
+
+/// check_request() has compiled them before.
+std::vector<text::StopRegex> compiled(const std::vector<std::string>& patterns) {
+  std::vector<text::StopRegex> regexes;
+  for (const std::string& pattern : patterns) {
+    auto regex = text::StopRegex::compile(pattern);
+    CHECK(regex.has_value(), "{}", regex.error().message());
+    regexes.push_back(std::move(*regex));
+  }
+  return regexes;
+}
+
+}  // namespace
 
 AnswerText::AnswerText(const text::Tokenizer& tokenizer, const Request& request)
     : detokenizer_(tokenizer, request.skip_special_tokens),
-      matcher_(request.stop),
+      matcher_(request.stop, compiled(request.stop_regex)),
       keep_stop_(request.keep_stop) {
   if (!request.skip_special_tokens) return;
   for (const std::string& stop : request.stop) {
@@ -25,9 +42,9 @@ AnswerText::Piece AnswerText::push(int32_t token) {
 }
 
 AnswerText::Piece AnswerText::match(const std::string& text) {
-  auto [released, matched] = matcher_.push(text);
+  auto [released, matched, ending] = matcher_.push(text);
   ended_ = matched.has_value();
-  if (ended_ && keep_stop_) released += *matched;
+  if (ended_ && keep_stop_) released += ending;
   return {std::move(released), std::move(matched)};
 }
 

@@ -113,6 +113,23 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   request.stop = {std::string(1025, 'x')};
   EXPECT_EQ(refusal(*engine, request, bad), "a stop string has 1025 bytes, expected at most 1024");
   request = greedy({1}, 1);
+  request.stop_regex = {"a("};
+  EXPECT_EQ(refusal(*engine, request, bad),
+            "stop_regex: regular expression \"a(\": a ( without its ) at byte 2");
+  request.stop_regex.assign(9, "a");
+  EXPECT_EQ(refusal(*engine, request, bad), "stop_regex has 9 expressions, expected at most 8");
+  request = greedy({1}, 1);
+  request.sampling.logit_bias = {{300, 1.0F}};
+  EXPECT_EQ(refusal(*engine, request, bad), "logit_bias has token 300, expected an id in [0, 258)");
+  request.sampling = {.min_new_tokens = 2};
+  EXPECT_EQ(refusal(*engine, request, bad), "min_new_tokens=2 is more than max_new_tokens=1");
+  request = greedy({1}, 1);
+  request.logprobs = {.top = 129};
+  EXPECT_EQ(refusal(*engine, request, bad),
+            "logprobs of the 129 most likely tokens are wanted, expected 0 to 128");
+  request.logprobs = {.tokens = {-1}};
+  EXPECT_EQ(refusal(*engine, request, bad), "logprobs of token -1 are wanted, expected an id in [0, 258)");
+  request = greedy({1}, 1);
   request.stop_token_ids.assign(1025, 1);
   EXPECT_EQ(refusal(*engine, request, bad), "stop_token_ids has 1025 ids, expected at most 1024");
 }
@@ -184,6 +201,7 @@ TEST(Engine, FlushesItsCacheOnlyWhenIdle) {
   client.wait();
   engine->drain(0);
   EXPECT_TRUE(engine->flush_cache());
+  EXPECT_EQ(engine->stats().generated_tokens, 2);
   EXPECT_GE(engine->stats().steps, 2);
   EXPECT_GT(engine->stats().step_seconds, 0);
 }

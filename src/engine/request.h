@@ -20,7 +20,8 @@ struct Request {
   std::vector<int32_t> prompt_ids = {};  // at least one token
   int32_t max_new_tokens = 128;          // >= 0; 0 only fills the cache
   sampling::SamplingParams sampling = {};
-  std::vector<std::string> stop = {};  // stop strings, trimmed from the output; empty ones are ignored
+  std::vector<std::string> stop = {};        // stop strings, trimmed from the output; empty ones are ignored
+  std::vector<std::string> stop_regex = {};  // the same with expressions (text/stop_regex.h)
   std::vector<int32_t> stop_token_ids =
       {};  // beside the model's own end-of-sequence tokens; obeyed with ignore_eos too
   bool ignore_eos = false;

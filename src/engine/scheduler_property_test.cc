@@ -47,6 +47,7 @@ Request random_request(Random& random, const ExecutorInfo& info) {
   request.ignore_eos = random.one_in(2);
   if (random.one_in(3)) request.stop_token_ids = {random.between(0, 255), random.between(0, 255)};
   if (random.one_in(3)) request.stop = {std::string(1, static_cast<char>(random.between('a', 'z')))};
+  if (random.one_in(4)) request.stop_regex = {"[a-e][f-z]+[a-e]"};
   request.keep_stop = random.one_in(4);
   if (random.one_in(3)) {
     request.sampling.frequency_penalty = 0.5F;

@@ -156,6 +156,18 @@ TEST(Scheduler, StopStringsOverTokenBorders) {
   EXPECT_EQ(bench.run_one(request).text, "one two th");
 }
 
+TEST(Scheduler, StopExpressionsOverTokenBorders) {
+  Bench bench(says(1, bytes_of("page 12 of 40")));
+  Request request = greedy({1}, 50);
+  request.stop = {"of"};
+  request.stop_regex = {"\\d+ o"};
+  const Client client = bench.run_one(request);
+  EXPECT_EQ(client.text, "page ");
+  EXPECT_EQ(client.matched(), "\\d+ o");
+  request.keep_stop = true;
+  EXPECT_EQ(bench.run_one(request).text, "page 12 o");
+}
+
 TEST(Scheduler, AHalfStopStringIsReleasedAtTheEnd) {
   Bench bench(says(1, bytes_of("stop sto")));
   Request request = greedy({1}, 50);

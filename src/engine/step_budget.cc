@@ -8,9 +8,11 @@ namespace tessera::engine {
 namespace {
 
 // Aim below the limit: a step's time varies, and the prompt's tokens cost more the further it gets.
-constexpr double kMargin = 0.9;
-// A prompt always gets on: so few rows ride along with the weights that a decode reads anyway.
-constexpr int32_t kLeastTokens = 8;
+constexpr double kMargin = 0.85;
+// What is read for one prompt token, weights and the prompt so far, serves so many as well.
+constexpr int32_t kLeastTokens = 16;
+// A step that hung for the machine's reasons is not made up for by more than this many others.
+constexpr double kMostDebt = 16;
 // After so many mixed steps one goes without prompt tokens: contexts have grown, answers have ended.
 constexpr int32_t kRefresh = 64;
 constexpr double kDecodeKeep = 0.75;  // of what was learnt before, per step
@@ -36,7 +38,7 @@ double StepBudget::decode_seconds(int32_t decode_rows) const {
 int32_t StepBudget::tokens(int32_t decode_rows) const {
   if (stretch_ <= 0 || decode_rows == 0) return most_;
   const double alone = decode_seconds(decode_rows);
-  if (alone <= 0 || mixed_steps_ >= kRefresh) return 0;
+  if (alone <= 0 || mixed_steps_ >= kRefresh || debt_ > 0) return 0;
   if (prompt_seconds_ <= 0) return std::min(most_, kLeastTokens);
   const double fit = alone * (stretch_ * kMargin - 1) / prompt_seconds_;
   return std::min(most_, static_cast<int32_t>(std::clamp<double>(fit, kLeastTokens, 1e9)));
@@ -59,18 +61,21 @@ void StepBudget::learn_prompt(double seconds_per_token) {
 
 void StepBudget::record(int32_t decode_rows, int32_t prompt_tokens, double seconds) {
   if (stretch_ <= 0 || !(seconds > 0)) return;
-  const bool mixed = decode_rows > 0 && prompt_tokens > 0;
-  mixed_steps_ = mixed ? mixed_steps_ + 1 : 0;
-  if (prompt_tokens == 0) return learn_decode(decode_rows, seconds);
-  if (!mixed) {
+  if (decode_rows == 0) {
+    debt_ = 0;
+    mixed_steps_ = 0;
     // Alone, a token costs at least as much as beside others. Only to begin with.
     if (prompt_seconds_ <= 0) learn_prompt(seconds / prompt_tokens);
     return;
   }
+  if (prompt_tokens == 0) learn_decode(decode_rows, seconds);
   const double alone = decode_seconds(decode_rows);
+  if (alone <= 0) return;
+  debt_ = std::clamp(debt_ + seconds - alone * stretch_ * kMargin, 0.0, alone * kMostDebt);
+  mixed_steps_ = prompt_tokens > 0 ? mixed_steps_ + 1 : 0;
   // Of few tokens the difference is noise.
-  if (alone <= 0 || 2 * prompt_tokens < tokens(decode_rows)) return;
-  learn_prompt(std::max(seconds - alone, alone * 0.01) / prompt_tokens);
+  if (2 * prompt_tokens >= std::min(most_, kLeastTokens))
+    learn_prompt(std::max(seconds - alone, alone * 0.01) / prompt_tokens);
 }
 
 }  // namespace tessera::engine

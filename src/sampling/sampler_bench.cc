@@ -22,7 +22,7 @@ struct Case {
   const char* name;
   SamplingParams params;
 };
-constexpr Case kCases[] = {
+const Case kCases[] = {
     {"greedy", {.temperature = 0}},
     {"temperature 1", {}},
     {"top_k 50", {.top_k = 50}},

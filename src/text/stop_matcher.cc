@@ -5,7 +5,8 @@
 
 namespace tessera::text {
 
-StopMatcher::StopMatcher(const std::vector<std::string>& stops) {
+StopMatcher::StopMatcher(const std::vector<std::string>& stops, std::vector<StopRegex> regexes)
+    : regexes_(std::move(regexes)) {
   for (const std::string& text : stops) {
     if (text.empty()) continue;
     Stop& stop = stops_.emplace_back(Stop{text, std::vector<size_t>(text.size() + 1, 0)});
@@ -23,28 +24,40 @@ void StopMatcher::Stop::advance(char c) {
   if (text[matched] == c) ++matched;
 }
 
+StopMatcher::Ending StopMatcher::advance(char c) {
+  Ending ending;
+  const auto ends = [&ending](const std::string& stop, size_t bytes) {
+    if (bytes > ending.bytes) ending = {&stop, bytes};
+  };
+  for (Stop& stop : stops_) {
+    stop.advance(c);
+    if (stop.matched == stop.text.size()) ends(stop.text, stop.matched);
+  }
+  for (StopRegex& regex : regexes_) {
+    if (const auto bytes = regex.advance(c)) ends(regex.pattern(), *bytes);
+  }
+  return ending;
+}
+
 StopMatcher::Piece StopMatcher::push(std::string_view piece) {
   if (ended_) return {};
   for (const char c : piece) {
     held_ += c;
-    const Stop* complete = nullptr;
-    for (Stop& stop : stops_) {
-      stop.advance(c);
-      if (stop.matched != stop.text.size()) continue;
-      if (!complete || stop.text.size() > complete->text.size()) complete = &stop;
-    }
-    if (complete) {
-      ended_ = true;
-      held_.resize(held_.size() - complete->text.size());
-      return {std::exchange(held_, {}), complete->text};
-    }
+    const auto [stop, bytes] = advance(c);
+    if (!stop) continue;
+    ended_ = true;
+    std::string ending = held_.substr(held_.size() - bytes);
+    held_.resize(held_.size() - bytes);
+    return {std::exchange(held_, {}), *stop, std::move(ending)};
   }
   size_t keep = 0;
   for (const Stop& stop : stops_)
     keep = std::max(keep, stop.matched);
+  for (const StopRegex& regex : regexes_)
+    keep = std::max(keep, regex.partial());
   std::string released = held_.substr(0, held_.size() - keep);
   held_.erase(0, released.size());
-  return {std::move(released), {}};
+  return {std::move(released), {}, {}};
 }
 
 std::string StopMatcher::finish() {

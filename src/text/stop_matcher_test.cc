@@ -35,7 +35,7 @@ Outcome streamed(const std::vector<std::string>& pieces, const std::vector<std::
   StopMatcher matcher(stops);
   Outcome out;
   for (const std::string& piece : pieces) {
-    auto [text, matched] = matcher.push(piece);
+    auto [text, matched, ending] = matcher.push(piece);
     out.text += text;
     if (matched) {
       out.matched = matched;
