@@ -56,8 +56,12 @@ Result<std::vector<float>> weight_scales(const TensorSource& source, const Modul
   if (module.second_scale == nullptr) return scales;
   auto groups = TRY(read_scales(source, *module.second_scale));
   const size_t per_row = groups.size() / scales.size();
-  for (size_t i = 0; i < groups.size(); ++i)
+  for (size_t i = 0; i < groups.size(); ++i) {
     groups[i] *= scales[i / per_row];
+    if (groups[i] > 0 && std::isfinite(groups[i])) continue;
+    return data_corrupt("{}: element {} times its channel's scale is {}, expected a number > 0",
+                        module.second_scale->name, i, groups[i]);
+  }
   return groups;
 }
 

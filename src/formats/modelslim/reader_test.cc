@@ -118,6 +118,12 @@ TEST(ModelSlimReader, GroupsAtOneLevelAndAtTwo) {
   tensors[4] = stored<float>("m.weight_offset_second", DType::kF32, {2, 2}, {0, 0, 1, 0}, "W4A8_DYNAMIC");
   EXPECT_EQ(Checkpoint(tensors).error_of_check("m", 2, 6),
             "m: offsets at two levels of scales, expected zeros");
+  // Each is a scale, their product is not.
+  tensors[4] = stored<float>("m.weight_offset_second", DType::kF32, {2, 2}, {0, 0, 0, 0}, "W4A8_DYNAMIC");
+  tensors[3] =
+      stored<float>("m.weight_scale_second", DType::kF32, {2, 2}, {1.F, 3.F, 3e38F, 7.F}, "W4A8_DYNAMIC");
+  EXPECT_THAT(Checkpoint(tensors).error_of_read("m", 2, 6),
+              HasSubstr("m.weight_scale_second: element 2 times its channel's scale is inf"));
 }
 
 TEST(ModelSlimReader, OffsetsAreZeroPoints) {

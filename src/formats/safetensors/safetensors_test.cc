@@ -1,6 +1,10 @@
 // One test per rule of docs/file-safety.md, over real files in a temporary directory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -193,6 +197,18 @@ TEST_F(Safetensors, Rule7Caps) {
   EXPECT_THAT(open(many), HasSubstr("tensors, expected at most 500000"));
 }
 
+// 100 MB of header that hold nothing: read, but what is made of them is bounded by the number of values.
+TEST_F(Safetensors, Rule7LargeHeaders) {
+  const std::string path = dir_.path() + "/model.safetensors";
+  dir_.write("model.safetensors", with_length("{", "", kMaxHeaderBytes));
+  std::filesystem::resize_file(path, 8 + kMaxHeaderBytes);  // a hole: NUL bytes
+  EXPECT_THAT(open_dir(), HasSubstr("not valid JSON at byte 1"));
+  std::string bomb = R"({"a":{"dtype":"I8","shape":[)";
+  for (int i = 0; i < 8'000'000; ++i)
+    bomb += "0,";
+  EXPECT_THAT(open(bomb + "0]}}"), HasSubstr("JSON has more than 8000000 values"));
+}
+
 TEST_F(Safetensors, EveryTruncationIsRefused) {
   const std::string file = with_length(two(0, 2, 2, 6), "uvwxyz");
   ASSERT_EQ(open_file(file), "");
@@ -306,6 +322,53 @@ TEST_F(Safetensors, LinksLeadIntoTheHubCacheOnly) {
 
   fs::create_symlink("blobs/hash", root / "hub/model.safetensors");  // below the directory itself
   EXPECT_TRUE(open_safetensors_dir((root / "hub").string()).has_value());
+}
+
+TEST_F(Safetensors, LinksThatLeadNowhereOrOutside) {
+  namespace fs = std::filesystem;
+  const fs::path file = fs::path(dir_.path()) / "model.safetensors";
+  for (const char* target :
+       {"/etc/passwd", "/dev/zero", "/proc/self/environ", "..", "model.safetensors", "absent"}) {
+    fs::create_symlink(target, file);
+    EXPECT_NE(open_dir(), "") << target;
+    fs::remove(file);
+  }
+  // A cache whose blobs lie elsewhere is none.
+  dir_.write("hash", one("a"));
+  fs::create_directories(fs::path(dir_.path()) / "hub/snapshots/rev");
+  fs::create_directory_symlink("..", fs::path(dir_.path()) / "hub/blobs");
+  const fs::path model = fs::path(dir_.path()) / "hub/snapshots/rev";
+  fs::create_symlink("../../blobs/hash", model / "model.safetensors");
+  const auto outside = open_safetensors_dir(model.string());
+  ASSERT_FALSE(outside.has_value());
+  EXPECT_THAT(outside.error().message(), HasSubstr("expected a file below"));
+}
+
+// Opening a FIFO must not wait for a writer.
+TEST_F(SafetensorsIndexed, ShardsAreRegularFiles) {
+  const std::string shard = dir_.path() + "/s2.safetensors";
+  for (const bool fifo : {true, false}) {
+    std::filesystem::remove_all(shard);
+    ASSERT_EQ(fifo ? mkfifo(shard.c_str(), 0600) : mkdir(shard.c_str(), 0700), 0);
+    EXPECT_THAT(open_index(R"({"a":"s1.safetensors","b":"s2.safetensors"})"),
+                HasSubstr("not a regular file"));
+  }
+  std::filesystem::remove_all(shard);
+  const int server = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  shard.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_NE(open_index(R"({"a":"s1.safetensors","b":"s2.safetensors"})"), "");
+  close(server);
+}
+
+TEST_F(Safetensors, AFileThatShrinksIsAnErrorNotASignal) {
+  ASSERT_EQ(open(kGood, "abcdef"), "");
+  const auto source = *open_safetensors_dir(dir_.path());
+  std::filesystem::resize_file(dir_.path() + "/model.safetensors", 8 + kGood.size() + 3);
+  const auto tensor = source->read("a");
+  ASSERT_FALSE(tensor.has_value());
+  EXPECT_THAT(tensor.error().message(), HasSubstr("ends at byte"));
 }
 
 // --- writer
