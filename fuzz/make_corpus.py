@@ -38,6 +38,19 @@ def make_safetensors():
         "deep": safetensors(b"{" + b'"a":{' * 50),
         "nul": safetensors(b"{}\0{}"),
     }
+    def stacked(**tensors):
+        header, at = {}, 0
+        for name, (dtype, shape, size) in tensors.items():
+            header["layers.0.mlp.experts." + name.replace("__", ".")] = entry(dtype, shape, at, at + size)
+            at += size
+        return safetensors(header, bytes(i % 251 for i in range(at)))
+    cases |= {
+        "experts": stacked(gate_up_proj=("BF16", [2, 4, 3], 48), down_proj=("BF16", [2, 3, 2], 24)),
+        "turned_experts": stacked(gate_up_proj=("BF16", [2, 3, 4], 48), down_proj=("BF16", [2, 2, 3], 24)),
+        "quantized_experts": stacked(gate_up_proj__weight_packed=("I32", [2, 4, 1], 32), gate_up_proj__weight_scale=("F32", [2, 4, 1], 32),
+                                     gate_up_proj__weight_shape=("I64", [3], 24), down_proj__weight=("I8", [2, 3, 2], 12)),
+        "many_experts": stacked(down_proj=("U8", [9999, 1, 1], 9999)),
+    }
     for name, data in cases.items():
         save("safetensors", name, data)
 
@@ -355,3 +368,4 @@ if __name__ == "__main__":
     make_tokenizer_config()
     make_chat_template()
     make_packed_header()
+    make_gptq_config()
