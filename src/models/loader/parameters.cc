@@ -263,15 +263,17 @@ Status Parameters::trace_dispatch(const ops::PackOptions& options) const {
 
 LoadTask Parameters::task_of(const Parameter& parameter, const formats::TensorSource& source,
                              const formats::WeightReader& reader) {
+  const bool is_vector = std::holds_alternative<std::vector<float>*>(parameter.into);
   LoadTask task;
-  auto names = std::holds_alternative<std::vector<float>*>(parameter.into)
-                   ? std::vector{parameter.name + ".weight", parameter.name + ".bias"}
-                   : reader.tensor_names(parameter.name, parameter.kind);
+  const auto names = is_vector ? std::vector{parameter.name + ".weight", parameter.name + ".bias"}
+                               : reader.tensor_names(parameter.name, parameter.kind);
   for (const std::string& name : names) {
-    if (const formats::TensorInfo* info = source.find(name)) task.tensors.push_back(info);
+    const formats::TensorInfo* info = source.find(name);
+    if (info == nullptr) continue;
+    task.tensors.push_back(info);
+    task.staging_bytes += info->bytes;
   }
-  for (const formats::TensorInfo* tensor : task.tensors)
-    task.staging_bytes += tensor->bytes;
+  if (is_vector || parameter.kind == formats::ModuleKind::kEmbedding) return task;
   const auto weights = static_cast<uint64_t>(parameter.out * parameter.in);
   const auto scheme = reader.scheme(parameter.name, parameter.kind);
   if (scheme.has_value() && !scheme->is_float()) {
@@ -285,6 +287,9 @@ LoadTask Parameters::task_of(const Parameter& parameter, const formats::TensorSo
 Status Parameters::load_attention(const Attention& attention, const formats::WeightReader& reader,
                                   const ops::PackOptions& options) {
   quant::AttentionData data = TRY(reader.read_attention(attention.name, attention.heads));
+  attention.into->int8_cache = data.int8_cache;
+  attention.into->key_scales = std::move(data.key_scales);
+  attention.into->value_scales = std::move(data.value_scales);
   const auto make = [&](quant::InputTransform steps, int32_t heads,
                         std::unique_ptr<const ops::InputTransform>& into) -> Status {
     if (steps.empty()) return {};
