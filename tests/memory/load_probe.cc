@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/log.h"
 #include "base/process_memory.h"
 #include "models/model.h"
 
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads);
   app.add_flag("--hold", hold);
   CLI11_PARSE(app, argc, argv);
+  init_logging();  // the output is for programs
   const auto model = models::Model::load(options);
   if (!model) {
     fmt::print(stderr, "load_probe: {}\n", model.error().message());
