@@ -261,7 +261,8 @@ TEST(SchedulerCache, LessReservationInterruptsTheYoungestAndChangesNothing) {
 }
 
 TEST(SchedulerCache, DraftsSaveSteps) {
-  Bench plain, guessing({.ngram = {.draft_tokens = 4}});
+  Bench plain({.chunked_prefill_size = 8});
+  Bench guessing({.chunked_prefill_size = 8, .ngram = {.draft_tokens = 4}});
   EXPECT_EQ(plain.run_one(greedy(tokens(8), 41)).text, std::string(41, 'x'));
   EXPECT_EQ(guessing.run_one(greedy(tokens(8), 41)).text, std::string(41, 'x'));
   EXPECT_EQ(plain.steps(), 41);
