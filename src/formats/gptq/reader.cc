@@ -43,7 +43,10 @@ class Reader final : public WeightReader {
 
   Status check(std::string_view name, int64_t out, int64_t in) const override {
     const Module module = find_module(source_, name);
-    if (!module.quantized()) return misfits_to_status(name, float_linear_misfits(source_, name, out, in));
+    if (!module.quantized()) {
+      if (const auto scheme = float_module_scheme(name, module); !scheme) return scheme.error();
+      return misfits_to_status(name, float_linear_misfits(source_, name, out, in));
+    }
     auto misfits = quantized_misfits(module, layout_, out, in);
     append_bias_misfits(source_, name, out, misfits);
     return misfits_to_status(name, misfits);
