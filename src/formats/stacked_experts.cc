@@ -12,7 +12,7 @@ namespace tessera::formats {
 namespace {
 
 constexpr int64_t kMaxExperts = 65536;
-constexpr size_t kMaxParts = 4'000'000;
+constexpr size_t kMaxParts = 500'000;
 constexpr std::string_view kGateUp = "gate_up_proj", kDown = "down_proj";
 constexpr std::array<std::string_view, 4> kProjections = {kGateUp, "gate_proj", "up_proj", kDown};
 constexpr std::array<std::string_view, 2> kHalves = {"gate_proj", "up_proj"};
@@ -65,9 +65,9 @@ class UnstackedSource final : public TensorSource {
   }
   using TensorSource::read;
   Status read(const TensorInfo& info, std::span<std::byte> out) const override {
-    const auto found = parts_.find(info.name);
-    if (found == parts_.end()) return source_->read(info, out);
-    const Part& part = found->second;
+    const Part* found = part_of(info);
+    if (found == nullptr) return source_->read(info, out);
+    const Part& part = *found;
     if (part.how == Part::How::kRange) return source_->read(part.slice, out);
     Tensor slice = TRY(Tensor::allocate(part.slice.dtype, part.slice.shape));
     TRY_STATUS(source_->read(part.slice, slice.raw()));
@@ -80,13 +80,19 @@ class UnstackedSource final : public TensorSource {
     std::memcpy(out.data(), shape.data(), sizeof(shape));
     return {};
   }
+
   void will_read(const TensorInfo& info) const override {
-    const auto found = parts_.find(info.name);
-    source_->will_read(found == parts_.end() ? info : found->second.slice);
+    const Part* part = part_of(info);
+    source_->will_read(part == nullptr ? info : part->slice);
   }
   Status check_unchanged() const override { return source_->check_unchanged(); }
 
  private:
+  const Part* part_of(const TensorInfo& info) const {
+    const auto found = parts_.find(info.name);
+    return found == parts_.end() ? nullptr : &found->second;
+  }
+
   /// out [rows, columns] = columns [first, first + rows) of slice [columns, ...].
   static void turn(const Tensor& slice, int64_t first, const Shape& shape, std::span<std::byte> out) {
     const size_t size = dtype_size(slice.dtype());

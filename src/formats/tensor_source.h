@@ -42,8 +42,8 @@ class TensorSource {
 };
 
 /// Opens DIR/model.safetensors, or DIR/model.safetensors.index.json and its shards, or ModelSlim's names for
-/// them (safetensors/weight_files.h), and checks every rule of docs/file-safety.md. kNotFound when it has
-/// none.
+/// them (safetensors/weight_files.h), and checks every rule of docs/file-safety.md. Experts that are stacked
+/// in one tensor appear one by one (stacked_experts.h). kNotFound when it has none.
 Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& directory);
 
 }  // namespace tessera::formats

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/log.h"
 #include "base/process_memory.h"
 #include "formats/hf/model_dir.h"
 #include "kernels/rmsnorm/rmsnorm.h"
@@ -43,6 +44,8 @@ class DecoderModel final : public Model {
   const ModelConfig& config() const override { return config_; }
   const LoadReport& report() const override { return report_; }
   ThreadPool& workers() override { return pool_; }
+  /// What `--kv-cache-dtype auto` is: int8 where the checkpoint brings all layers' scales for it.
+  void choose_cache_type();
   size_t page_bytes(int32_t page_size) const override { return cache_shape(page_size, 1).page_bytes(); }
   Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const override {
     return cache::KvCache::allocate(cache_shape(page_size, page_count));
@@ -145,6 +148,16 @@ void DecoderModel::finish_report(std::string_view format) {
   report_.bytes_per_expert = bytes_per_expert(weights_);
   report_.peak_bytes = static_cast<int64_t>(peak_resident_bytes());
   report_.threads = pool_.size();
+}
+
+void DecoderModel::choose_cache_type() {
+  const bool int8 = std::ranges::all_of(
+      weights_.layers, [](const LayerWeights& layer) { return layer.attention.extras.int8_cache; });
+  if (!int8) return;
+  cache_type_ = kernels::CacheType::kInt8;
+  const bool fixed = !weights_.layers.front().attention.extras.key_scales.empty();
+  LOG_INFO("KV cache: int8, as the checkpoint says, with {}",
+           fixed ? "its own scales" : "a scale per token and head");
 }
 
 cache::KvCacheShape DecoderModel::cache_shape(int32_t page_size, int32_t pages) const {
@@ -323,6 +336,7 @@ Result<std::unique_ptr<Model>> map_model(const LoadOptions& options,
   auto model =
       std::make_unique<DecoderModel>(std::move(config), packing, cache_type, thread_count(options.threads));
   TRY_STATUS(model->map(std::move(file)));
+  if (options.kv_cache_dtype == "auto") model->choose_cache_type();
   return std::unique_ptr<Model>(std::move(model));
 }
 
@@ -347,6 +361,7 @@ Result<std::unique_ptr<Model>> Model::load(const LoadOptions& options) {
   auto model =
       std::make_unique<DecoderModel>(std::move(config), packing, cache_type, thread_count(options.threads));
   TRY_STATUS(model->load(*source, std::move(reader), options.quantization));
+  if (options.kv_cache_dtype == "auto") model->choose_cache_type();
   return std::unique_ptr<Model>(std::move(model));
 }
 

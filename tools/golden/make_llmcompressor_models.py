@@ -17,6 +17,7 @@ import torch
 from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
 from compressed_tensors.quantization.lifecycle import forward as ct_forward
 from compressed_tensors.quantization.quant_args import QuantizationStrategy
+from datasets import Dataset
 from llmcompressor import oneshot
 from llmcompressor.modifiers.quantization import QuantizationModifier
 from llmcompressor.modifiers.transform import QuIPModifier, SpinQuantModifier
@@ -71,6 +72,7 @@ CASES = {  # name: source, recipe
     "llama-w4a8-matrix": ("llama-rope3", lambda: [
         QuIPModifier(rotations=["v"], transform_type="random-matrix", transform_block_size=4),
         quantize(scheme(["Linear"], 4, 8))]),
+    "llama-w8a16-cache": ("llama", lambda: [quantize(scheme(["Linear"], 8), kv_cache_scheme=QuantizationArgs(num_bits=8))]),
 }
 
 
@@ -94,6 +96,12 @@ def weights_of(model) -> dict:
     return weights
 
 
+def calibration(source: Path):
+    """For what the recipe wants of data: the scales of the KV cache."""
+    ids = load_file(source / "golden.safetensors")["input_ids_2"].tolist()
+    return Dataset.from_dict({"input_ids": [ids], "attention_mask": [[1] * len(ids)]})
+
+
 def make(name: str) -> None:
     base, recipe = CASES[name]
     source, directory = SOURCE / base, OUT / name
@@ -101,7 +109,8 @@ def make(name: str) -> None:
     directory.mkdir(parents=True)
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, attn_implementation="sdpa")
-    oneshot(model=model, recipe=recipe())
+    data = {"dataset": calibration(source), "num_calibration_samples": 1} if name.endswith("cache") else {}
+    oneshot(model=model, recipe=recipe(), **data)
     model.save_pretrained(directory, save_compressed=True)
     (directory / "recipe.yaml").unlink(missing_ok=True)
     model = model.float().eval()  # scales too: the products of decompression are not rounded

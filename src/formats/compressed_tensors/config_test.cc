@@ -129,7 +129,7 @@ TEST(CompressedTensorsConfig, MalformedFilesNameKeyValueAndExpectation) {
 
 TEST(CompressedTensorsConfig, EverythingUnsupportedIsNamedAtOnce) {
   json config = kW8A8;
-  config["kv_cache_scheme"] = {{"num_bits", 8}};
+  config["kv_cache_scheme"] = {{"num_bits", 4}};
   const json online = {{"targets", "Linear"}, {"location", "input"}};
   config["transform_config"]["config_groups"]["R"] = {
       {"type", "hadamard"}, {"randomize", true}, {"apply", {online}}};
@@ -138,10 +138,11 @@ TEST(CompressedTensorsConfig, EverythingUnsupportedIsNamedAtOnce) {
   config["config_groups"]["group_0"]["input_activations"]["num_bits"] = 6;
   config["config_groups"]["group_0"]["format"] = "marlin-24";
   const auto problems = unsupported_features(*parse_config(config));
-  EXPECT_THAT(problems, testing::UnorderedElementsAre(
-                            "kv_cache_scheme of 8-bit int", "transform_config.R: \"randomize\"",
-                            "sparsity_config", "group_0: format \"marlin-24\"", "group_0.weights: 12-bit int",
-                            "group_0.input_activations: 6-bit int"));
+  EXPECT_THAT(problems,
+              testing::UnorderedElementsAre("kv_cache_scheme of 4-bit int, strategy \"tensor\"",
+                                            "transform_config.R: \"randomize\"", "sparsity_config",
+                                            "group_0: format \"marlin-24\"", "group_0.weights: 12-bit int",
+                                            "group_0.input_activations: 6-bit int"));
 }
 
 TEST(CompressedTensorsConfig, UnsupportedArgumentsAreNamed) {

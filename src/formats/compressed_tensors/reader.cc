@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "formats/compressed_tensors/cache_scales.h"
 #include "formats/compressed_tensors/config.h"
 #include "formats/compressed_tensors/decode.h"
 #include "formats/compressed_tensors/module.h"
@@ -38,7 +39,8 @@ class Reader final : public WeightReader {
 
   std::vector<std::string> tensor_names(std::string_view name, ModuleKind /*kind*/) const override {
     auto names = find_module(source_, name).names();
-    std::ranges::move(cache_scales(name), std::back_inserter(names));
+    if (config_.kv_cache_scheme)
+      std::ranges::move(cache_tensor_names(source_, name), std::back_inserter(names));
     std::ranges::move(transforms_->tensor_names(input_of(name)), std::back_inserter(names));
     std::ranges::move(transforms_->tensor_names(output_of(name)), std::back_inserter(names));
     return names;
@@ -80,6 +82,8 @@ class Reader final : public WeightReader {
   Status check_attention(std::string_view name, const AttentionHeads& heads) const override {
     auto misfits = transforms_->misfits(queries_of(name), heads.dim);
     std::ranges::move(transforms_->misfits(keys_of(name), heads.dim), std::back_inserter(misfits));
+    std::ranges::move(cache_misfits(source_, config_.kv_cache_scheme, name, heads.key),
+                      std::back_inserter(misfits));
     return misfits_to_status(name, misfits);
   }
 
@@ -89,6 +93,7 @@ class Reader final : public WeightReader {
     quant::AttentionData data;
     data.query_transform = TRY(transforms_->steps(queries_of(name), heads.dim, heads.query));
     data.key_transform = TRY(transforms_->steps(keys_of(name), heads.dim, heads.key));
+    TRY_STATUS(read_cache_scales(source_, config_.kv_cache_scheme, name, heads.key, data));
     return data;
   }
 
@@ -120,7 +125,6 @@ class Reader final : public WeightReader {
   Status check_shape_tensor(const Module& module, int64_t out, int64_t in) const;
   Result<LinearData> decode(std::string_view name, const Module& module, const LinearScheme& scheme,
                             int64_t out, int64_t in) const;
-  std::vector<std::string> cache_scales(std::string_view name) const;
   void warn_disagreement(std::string_view name, std::string_view config_says,
                          std::string_view tensors_say) const;
 
@@ -137,26 +141,6 @@ void Reader::warn_disagreement(std::string_view name, std::string_view config_sa
   if (warned_.exchange(true)) return;  // a wrong config is wrong for every layer: one line is enough
   LOG_WARN("{}: quantization_config says {}, its tensors are {}: following the tensors (said once)", name,
            config_says, tensors_say);
-}
-
-/// The scales of the KV cache belong to key and value projections, so that they count as known: read by
-/// nobody, as the remark on kv_cache_scheme says.
-std::vector<std::string> Reader::cache_scales(std::string_view name) const {
-  std::vector<std::string> names;
-  if (!config_.kv_cache_scheme) return names;
-  const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return names;
-  const std::string_view attention = name.substr(0, dot), last = name.substr(dot + 1);
-  if (last.size() != 6 || !last.ends_with("_proj")) return names;
-  const char letter = last[0];  // q, k or v
-  for (const char* what : {"scale", "zero_point"}) {
-    for (std::string tensor :
-         {fmt::format("{}.{}_{}", attention, letter, what), fmt::format("{}.{}_{}", name, letter, what),
-          fmt::format("{}.output_{}", name, what)}) {
-      if (source_.find(tensor) != nullptr) names.push_back(std::move(tensor));
-    }
-  }
-  return names;
 }
 
 const Group* Reader::group_of(std::string_view name, ModuleKind kind) const {

@@ -2,8 +2,8 @@
 // bits, symmetric or with zero points, per tensor, channel, group or block, columns in another order
 // (weight_g_idx); inputs int8 or int4, dynamic per token or group or static per tensor, or not quantized;
 // FP8, NVFP4, MXFP4 and MXFP8 weights, which become bf16 with inputs that are not quantized; dense; mixtures
-// of them. The tensors have the last word: a module is quantized if its tensors say so, whatever targets and
-// ignore list say.
+// of them; online transforms (transforms.h); scales of an int8 KV cache. The tensors have the last word: a
+// module is quantized if its tensors say so, whatever targets and ignore list say.
 #pragma once
 
 #include "formats/weight_format.h"

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/check.h"
+#include "formats/compressed_tensors/cache_scales.h"
 #include "formats/compressed_tensors/config.h"
 
 namespace tessera::formats::compressed_tensors {
@@ -77,8 +78,8 @@ std::span<const std::string_view> storage_formats() {
 std::vector<std::string> unsupported_features(const QuantizationConfig& config) {
   std::vector<std::string> problems;
   if (config.kv_cache_scheme && !is_float(*config.kv_cache_scheme)) {
-    problems.push_back(fmt::format("kv_cache_scheme of {}-bit {}", config.kv_cache_scheme->num_bits,
-                                   config.kv_cache_scheme->type));
+    if (auto problem = cache_problem(*config.kv_cache_scheme); !problem.empty())
+      problems.push_back(std::move(problem));
   }
   if (config.has_sparsity) problems.emplace_back("sparsity_config");
   for (const TransformGroup& group : config.transforms) {
@@ -95,7 +96,7 @@ std::vector<std::string> unsupported_features(const QuantizationConfig& config) 
 
 std::vector<std::string> remarks(const QuantizationConfig& config) {
   std::vector<std::string> remarks;
-  if (config.kv_cache_scheme) {
+  if (config.kv_cache_scheme && is_float(*config.kv_cache_scheme)) {
     remarks.push_back(fmt::format("kv_cache_scheme ({}-bit float) is not applied: the KV cache stays bf16",
                                   config.kv_cache_scheme->num_bits));
   }

@@ -21,9 +21,11 @@ json use(const json& targets, const char* location, bool inverse = false, const 
   return {{"targets", targets}, {"location", location}, {"inverse", inverse}, {"ignore", ignore}};
 }
 
+/// `uses`: one or a list.
 json group(const char* type, const json& uses, const json& head_dim = nullptr) {
-  return {{"type", type},       {"apply", uses},          {"head_dim", head_dim},
-          {"randomize", false}, {"requires_grad", false}, {"precision", "torch.float64"}};
+  return {{"type", type},           {"apply", uses.is_object() ? json::array({uses}) : uses},
+          {"head_dim", head_dim},   {"randomize", false},
+          {"requires_grad", false}, {"precision", "torch.float64"}};
 }
 
 /// Checkpoints without quantized linears: what the library writes when only transforms were applied.

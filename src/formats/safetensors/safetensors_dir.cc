@@ -10,6 +10,7 @@
 #include "formats/safetensors/index.h"
 #include "formats/safetensors/model_file.h"
 #include "formats/safetensors/weight_files.h"
+#include "formats/stacked_experts.h"
 #include "formats/tensor_source.h"
 
 namespace tessera::formats {
@@ -152,11 +153,11 @@ Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory,
 Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& directory) {
   const fs::path root(directory);
   const WeightFiles files = TRY(find_weight_files(root));
-  if (files.is_index) return open_sharded(root, files.file);
+  if (files.is_index) return unstack_experts(TRY(open_sharded(root, files.file)));
   auto source = std::make_unique<SafetensorsSource>();
   TRY_STATUS(source->add_file(TRY(open_model_file(root, files.file))));
   TRY_STATUS(source->index_names());
-  return std::unique_ptr<TensorSource>(std::move(source));
+  return unstack_experts(std::move(source));
 }
 
 }  // namespace tessera::formats

@@ -10,6 +10,7 @@ namespace {
 struct Side {
   const float* from;  // [rows, kv_heads, head_dim]
   int64_t row_stride;
+  const float* scales;
   void* cache;
   bool keys;
 };
@@ -31,8 +32,8 @@ inline void narrow_row(const float* from, int64_t head_dim, uint16_t* to) {
   if (d < head_dim) store_bf16(to + d, load_n(from + d, head_dim - d));
 }
 
-/// Codes of one row; returns their scale.
-inline float quantize_head(const float* x, int64_t head_dim, int8_t* codes) {
+/// Codes of one row; returns their scale: `fixed`, or the row's own when that is 0.
+inline float quantize_head(const float* x, int64_t head_dim, float fixed, int8_t* codes) {
   Vec high = zero(), low = zero(), poison = zero();
   for (int64_t d = 0; d < head_dim; d += kLanes) {
     const Vec v = load_n(x + d, head_dim - d < kLanes ? head_dim - d : kLanes);
@@ -44,12 +45,14 @@ inline float quantize_head(const float* x, int64_t head_dim, int8_t* codes) {
   const float above = reduce_max(high), below = -reduce_min(low);
   const float largest = above > below ? above : below;
   float scale = largest > 0.0F ? largest / 127.0F : 0.0F;  // never -0
+  if (fixed > 0.0F) scale = fixed;
+  const Vec lowest = set1(fixed > 0.0F ? -128.0F : -127.0F);
   if (reduce_add(poison) != 0.0F) scale = __builtin_nanf("");
   for (int64_t d = 0; d < head_dim; d += kLanes) {
     const Vec v = load_n(x + d, head_dim - d < kLanes ? head_dim - d : kLanes);
     // Otherwise zero or NaN: all codes are 0.
     const Vec q = scale > 0.0F ? div(v, set1(scale)) : zero();
-    store_codes(codes + d, round_even(max(min(q, set1(127.0F)), set1(-127.0F))));
+    store_codes(codes + d, round_even(max(min(q, set1(127.0F)), lowest)));
   }
   return scale;
 }
@@ -86,7 +89,8 @@ inline void store_one(const Side& side, const KvStoreArgs& args, int64_t row, in
     scatter(side, args, to, narrowed);
   } else {
     int8_t codes[kMaxHeadDim];
-    const float scale = quantize_head(from, args.head_dim, codes);
+    const float scale =
+        quantize_head(from, args.head_dim, side.scales == nullptr ? 0.0F : side.scales[head], codes);
     scatter(side, args, to, codes);
     int8_t* scales = static_cast<int8_t*>(side.cache) + to.chunk + args.page_size * args.head_dim;
     __builtin_memcpy(scales + to.within * static_cast<int64_t>(sizeof(float)), &scale, sizeof(scale));
@@ -138,8 +142,8 @@ inline void store_tile(const Side& keys, const Side& values, const KvStoreArgs& 
 }  // namespace
 
 void kv_store(const KvStoreArgs& args) {
-  const Side keys{args.k, args.k_row_stride, args.k_cache, true};
-  const Side values{args.v, args.v_row_stride, args.v_cache, false};
+  const Side keys{args.k, args.k_row_stride, args.k_scales, args.k_cache, true};
+  const Side values{args.v, args.v_row_stride, args.v_scales, args.v_cache, false};
   const bool tiles = args.cache_type == CacheType::kBf16 && is_tiled(args.cache_type, args.page_size);
   for (int64_t row = 0; row < args.rows;) {
     if (tiles && (args.start + row) % kCacheTile == 0 && row + kCacheTile <= args.rows) {

@@ -39,14 +39,16 @@ float scale_of(const float* x, int64_t n) {
   return largest / 127.0F;
 }
 
-void expect_row(Bytes& cache, const Case& c, int64_t chunk, int64_t within, const float* x,
+/// `fixed`: 0, or the scale from a checkpoint.
+void expect_row(Bytes& cache, const Case& c, int64_t chunk, int64_t within, const float* x, float fixed,
                 int64_t (*index)(bool, int64_t, int64_t, int64_t)) {
   const bool tiled = is_tiled(c.type, c.page_size);
-  const float scale = scale_of(x, c.head_dim);
+  const float own = scale_of(x, c.head_dim), scale = fixed > 0 && !std::isnan(own) ? fixed : own;
   for (int64_t d = 0; d < c.head_dim; ++d) {
     const int64_t to = chunk + index(tiled, c.head_dim, within, d);
     const uint16_t bf16 = f32_to_bf16(x[d]);
-    const int8_t code = scale > 0 ? static_cast<int8_t>(std::nearbyint(x[d] / scale)) : int8_t{0};
+    const float rounded = scale > 0 ? std::nearbyint(x[d] / scale) : 0;
+    const auto code = static_cast<int8_t>(std::clamp(rounded, fixed > 0 ? -128.0F : -127.0F, 127.0F));
     if (c.type == CacheType::kF32) put(cache, to, 4, x + d);
     if (c.type == CacheType::kBf16) put(cache, to, 2, &bf16);
     if (c.type == CacheType::kInt8) put(cache, to, 1, &code);
@@ -57,7 +59,11 @@ void expect_row(Bytes& cache, const Case& c, int64_t chunk, int64_t within, cons
 }
 
 /// Stores rows at `start` and compares every byte of the cache with what is expected there.
-void check(const Case& c, const std::vector<float>& k, const std::vector<float>& v, int64_t row_stride) {
+void check(const Case& c, const std::vector<float>& k, const std::vector<float>& v, int64_t row_stride,
+           const std::vector<float>& k_scales = {}, const std::vector<float>& v_scales = {}) {
+  const auto fixed = [](const std::vector<float>& scales, int64_t head) {
+    return scales.empty() ? 0.0F : scales[static_cast<size_t>(head)];
+  };
   const int64_t used = (c.start + c.rows + c.page_size - 1) / c.page_size;
   std::vector<int32_t> pages;
   for (int64_t i = 0; i < used; ++i)
@@ -71,8 +77,10 @@ void check(const Case& c, const std::vector<float>& k, const std::vector<float>&
       const int64_t chunk =
           pages[static_cast<size_t>(position / c.page_size)] * strides.page + head * strides.kv_head;
       const auto from = static_cast<size_t>(row * row_stride + head * c.head_dim);
-      expect_row(k_expected, c, chunk, position % c.page_size, k.data() + from, key_index);
-      expect_row(v_expected, c, chunk, position % c.page_size, v.data() + from, value_index);
+      expect_row(k_expected, c, chunk, position % c.page_size, k.data() + from, fixed(k_scales, head),
+                 key_index);
+      expect_row(v_expected, c, chunk, position % c.page_size, v.data() + from, fixed(v_scales, head),
+                 value_index);
     }
   }
   KvStoreArgs args;
@@ -80,6 +88,8 @@ void check(const Case& c, const std::vector<float>& k, const std::vector<float>&
   args.k_row_stride = row_stride;
   args.v = v.data();
   args.v_row_stride = row_stride;
+  args.k_scales = k_scales.empty() ? nullptr : k_scales.data();
+  args.v_scales = v_scales.empty() ? nullptr : v_scales.data();
   args.rows = c.rows;
   args.start = c.start;
   args.cache_type = c.type;
@@ -143,6 +153,21 @@ TEST(KvStore, ExtremeRowsOfInt8) {
   row(5)[7] = 3e38F;                  // one huge outlier: the others become 0
   std::fill(row(6), row(7), -2.5F);   // all codes -127
   check(c, x, x, head_dim);
+}
+
+TEST(KvStore, ScalesOfACheckpoint) {
+  for (const int64_t head_dim : {16, 40}) {
+    const Case c{CacheType::kInt8, 16, head_dim, 3};
+    testing::Random random(3);
+    const int64_t stride = c.kv_heads * head_dim;
+    std::vector<float> k = random.floats(c.rows * stride), scales(static_cast<size_t>(c.kv_heads));
+    for (size_t head = 0; head < scales.size(); ++head)
+      scales[head] = 0.004F * static_cast<float>(head + 1);  // some numbers lie beyond the codes
+    k[3] = std::nanf("");
+    const std::vector<float> v = random.floats(c.rows * stride);
+    check(c, k, v, stride, scales, scales);
+    check(c, k, v, stride, scales);
+  }
 }
 
 }  // namespace

@@ -41,8 +41,11 @@ void prepare_heads(const Step& step, MatrixView<float> x, int32_t heads, const s
 }
 
 /// Rows [begin, end) of the batch, whoever they belong to.
-void store(const Step& step, int32_t layer, MatrixView<const float> k, MatrixView<const float> v,
-           int64_t begin, int64_t end) {
+void store(const Step& step, int32_t layer, const AttentionExtras& extras, MatrixView<const float> k,
+           MatrixView<const float> v, int64_t begin, int64_t end) {
+  const auto scales_of = [](const std::vector<float>& scales) {
+    return scales.empty() ? nullptr : scales.data();
+  };
   const auto& shape = step.cache.shape();
   for (const RowSpan& span : step.spans) {
     const int64_t first = std::max(begin, span.first), last = std::min(end, span.first + span.rows);
@@ -53,6 +56,8 @@ void store(const Step& step, int32_t layer, MatrixView<const float> k, MatrixVie
                        .v_row_stride = v.stride,
                        .rows = last - first,
                        .start = span.start + first - span.first,
+                       .k_scales = scales_of(extras.key_scales),
+                       .v_scales = scales_of(extras.value_scales),
                        .cache_type = shape.type,
                        .k_cache = step.cache.keys(layer),
                        .v_cache = step.cache.values(layer),
@@ -80,7 +85,7 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
                   end);
     prepare_heads(step, k, step.config.kv_heads, weights.k_norm, weights.extras.key_transform.get(), begin,
                   end);
-    store(step, layer, k, v, begin, end);
+    store(step, layer, weights.extras, k, v, begin, end);
   });
   const auto heads = heads_.matrix(step.rows(), weights.q.out());
   attention_.run(step, layer, step.config.window(layer), q, heads);
