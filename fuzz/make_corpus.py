@@ -144,6 +144,7 @@ def make_quantization_config():
     cases = {
         "group": base, "wrapped": {"quantization_config": base}, "old_key": {"compression_config": base},
         "preset": {**base, "config_groups": {"W8A8": ["Linear"], "W4A16": ["re:.*q_proj$"]}},
+        "preset_for_nothing": {**base, "config_groups": {"W8A8": []}},
         "exponential_regex": changed(targets=["re:(a*)*(a*)*b$", "re:(?!.*lm_head).*"]),
         "regex_bomb": changed(targets=["re:((((a{99}){99}){99}){99})"]), "regex_nesting": changed(targets=["re:" + "(" * 900]),
         "bad_regex": changed(targets=["re:[z-a]", "re:(?P<x>y)"]), "unknown_key": changed(surprise=1),

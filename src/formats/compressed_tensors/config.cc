@@ -147,6 +147,8 @@ Result<Group> parse_group(const std::string& name, const json& value, const std:
         where);
   group->name = name;
   group->targets = TRY(Fields::text_list(value, where));
+  if (group->targets.empty())
+    return invalid_argument("{}=[], expected at least one module name, re:REGEX or class", where);
   group->format = default_format;
   return *std::move(group);
 }
