@@ -29,7 +29,7 @@ Result<ComparedRow> measure(const CompareOptions& options, const ComparedModel& 
                             Model* reference, std::span<const int32_t> ids) {
   ComparedRow row{.name = compared.name,
                   .scheme = model.report().scheme,
-                  .layout = compared.load.weight_layout,
+                  .layout = compared.load.weight_layout.empty() ? "nz" : compared.load.weight_layout,
                   .bytes = model.report().packed_bytes,
                   .perplexity = 0,
                   .mean_kl = {},

@@ -1,8 +1,10 @@
 #include "eval/engine_completer.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <condition_variable>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -43,6 +45,8 @@ Result<std::unique_ptr<EngineCompleter>> EngineCompleter::start(engine::OpenedMo
   completer->tokenizer_ = std::move(model.tokenizer);
   engine::EngineOptions options;
   options.max_running_requests = parallel;
+  options.max_queued_requests = parallel;  // as many as complete() hands over at once
+  options.max_queued_tokens = std::numeric_limits<int64_t>::max();
   options.eos_token_ids = std::move(model.eos_token_ids);
   completer->engine_ =
       TRY(engine::Engine::start(std::move(model.executor), *completer->tokenizer_, std::move(options)));

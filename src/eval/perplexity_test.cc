@@ -30,8 +30,11 @@ const std::string kModel = TESSERA_SOURCE_DIR "/tests/golden/models/llama";
 class TinyModel : public testing::Test {
  protected:
   void SetUp() override {
-    auto loaded =
-        models::Model::load({.model_path = kModel, .dtype = "float32", .quantization = "", .threads = 2});
+    models::LoadOptions options;
+    options.model_path = kModel;
+    options.dtype = "float32";
+    options.threads = 2;
+    auto loaded = models::Model::load(options);
     ASSERT_TRUE(loaded.has_value()) << loaded.error().message();
     model_ = std::move(*loaded);
     for (int32_t at = 0; at < 100; ++at)
