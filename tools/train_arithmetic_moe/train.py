@@ -23,10 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HELD_OUT = ROOT / "models" / "arithmetic-moe" / "test.jsonl"
 TRAIN_SEED, TOKENIZER_COUNT = 1, 5000  # problems, from which the tokenizer is made
 SHOTS = 5
-BATCH_TOKENS = 3072
+BATCH_TOKENS = 2048
 PEAK_RATE, LAST_RATE, WARMUP, DECAY = 3e-3, 3e-5, 100, 500
 BALANCE = 0.01  # weight of the load-balancing loss: all experts get tokens
-CHECKPOINT_SECONDS, EVAL_STEPS, LOG_STEPS = 240, 200, 20
+CHECKPOINT_SECONDS, EVAL_STEPS, LOG_STEPS = 180, 250, 20
 
 
 def config(tokenizer):
