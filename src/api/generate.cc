@@ -1,4 +1,5 @@
 // /generate, SGLang's native API
+#include <algorithm>
 #include <chrono>
 
 #include "api/call.h"
@@ -89,7 +90,11 @@ Result<Prompts> read_input(const Fields& fields, const ModelCard& card) {
     return invalid_argument("{} given, expected exactly one of text and input_ids",
                             text ? "text and input_ids are both" : "neither text nor input_ids is");
   }
-  if (ids && !ids->is_array()) return fields.wrong("input_ids", "a list of token ids");
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (ids && (!ids->is_array() || std::any_of(ids->begin(), ids->end(), is_text)))
+    return fields.wrong("input_ids", "a list of token ids, or of such lists");
+  if (text && text->is_array() && !std::all_of(text->begin(), text->end(), is_text))
+    return fields.wrong("text", "a string or a list of strings");
   return read_prompts(text ? *text : *ids, text ? "text" : "input_ids", card);
 }
 

@@ -43,6 +43,10 @@ TEST(Generate, Refusals) {
   wrong("{}", "text");
   wrong(R"({"text":"a","input_ids":[1]})", "both");
   wrong(R"({"text":5})", "text");
+  wrong(R"({"text":[5]})", "text");
+  wrong(R"({"text":["a",[5]]})", "text");
+  wrong(R"({"input_ids":["a"]})", "input_ids");
+  wrong(R"({"input_ids":[[1],"a"]})", "input_ids");
   wrong(R"({"input_ids":"a"})", "input_ids");
   wrong(R"({"input_ids":[1.5]})", "1.5");
   wrong(R"({"input_ids":[1000]})", "1000");
@@ -72,11 +76,9 @@ TEST(Generate, Refusals) {
 }
 
 TEST(Generate, ParametersOfTheDraw) {
-  const auto& sampling =
-      parse(R"({"text":"a","sampling_params":{"frequency_penalty":0.5,"presence_penalty":-1,
-                "repetition_penalty":1.5,"min_new_tokens":3,"logit_bias":{"65":-100,"66":2.5}}})")
-          .requests.at(0)
-          .sampling;
+  const Call call = parse(R"({"text":"a","sampling_params":{"frequency_penalty":0.5,"presence_penalty":-1,
+                "repetition_penalty":1.5,"min_new_tokens":3,"logit_bias":{"65":-100,"66":2.5}}})");
+  const sampling::SamplingParams& sampling = call.requests.at(0).sampling;
   EXPECT_EQ(sampling.frequency_penalty, 0.5F);
   EXPECT_EQ(sampling.presence_penalty, -1.0F);
   EXPECT_EQ(sampling.repetition_penalty, 1.5F);
