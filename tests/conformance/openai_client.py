@@ -193,7 +193,7 @@ class OpenAiClient(unittest.TestCase):
             self.assertEqual([len(top) for top in meta["output_top_logprobs"]], [2] * 5)
 
     def test_prefixes_are_reused_and_flushed(self):
-        prompt = 3 * "Once upon a time there was a small stone. "  # longer than a page of the cache, 64 tokens
+        prompt = 5 * "Once upon a time there was a small stone. "  # longer than a page of the cache, 64 tokens
         body = {"text": prompt, "sampling_params": {"temperature": 0, "max_new_tokens": 4}}
         first = post(self.server.url + "/generate", body)[1]
         second = post(self.server.url + "/generate", body)[1]
