@@ -2,8 +2,8 @@
 
 #include <limits>
 
+#include "base/model_file.h"
 #include "formats/json_limits.h"
-#include "formats/safetensors/model_file.h"
 
 namespace tessera::formats {
 namespace {

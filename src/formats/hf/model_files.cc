@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "formats/safetensors/model_file.h"
+#include "base/model_file.h"
 
 namespace tessera::formats {
 namespace {

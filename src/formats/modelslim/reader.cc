@@ -7,10 +7,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/model_file.h"
 #include "formats/float_weights.h"
 #include "formats/modelslim/decode.h"
 #include "formats/modelslim/module.h"
-#include "formats/safetensors/model_file.h"
 
 namespace tessera::formats::modelslim {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/checksum.h"
+#include "base/model_file.h"
 #include "formats/safetensors/header.h"
 #include "formats/safetensors/index.h"
-#include "formats/safetensors/model_file.h"
 
 namespace tessera::formats {
 namespace {

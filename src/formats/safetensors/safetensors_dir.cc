@@ -6,9 +6,9 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/model_file.h"
 #include "formats/safetensors/header.h"
 #include "formats/safetensors/index.h"
-#include "formats/safetensors/model_file.h"
 #include "formats/safetensors/weight_files.h"
 #include "formats/stacked_experts.h"
 #include "formats/tensor_source.h"
