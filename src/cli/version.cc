@@ -6,13 +6,21 @@
 #include <vector>
 
 #include "base/isa.h"
+#include "compress/support_table.h"
 #include "tessera_version.h"
 
 namespace tessera::cli {
 
-void add_version_options(CLI::App&, VersionArguments&) {}
+void add_version_options(CLI::App& command, VersionArguments& arguments) {
+  command.add_flag("--support", arguments.support,
+                   "architectures, checkpoints and schemes instead, as tables in Markdown");
+}
 
-Status run_version(const VersionArguments&) {
+Status run_version(const VersionArguments& arguments) {
+  if (arguments.support) {
+    fmt::print("{}", compress::support_tables());
+    return {};
+  }
   std::vector<std::string_view> compiled;
   for (const Isa isa : all_isas())
     compiled.push_back(isa_name(isa));

@@ -1,4 +1,4 @@
-// `tessera version`: version, commit, the instruction set chosen and those compiled in.
+// `tessera version`: version, commit, the instruction set chosen and those compiled in; or what is supported.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,7 +7,9 @@
 
 namespace tessera::cli {
 
-struct VersionArguments {};
+struct VersionArguments {
+  bool support = false;
+};
 
 void add_version_options(CLI::App& command, VersionArguments& arguments);
 Status run_version(const VersionArguments& arguments);

@@ -8,8 +8,6 @@
 #include "formats/float_weights.h"
 #include "formats/hf/model_dir.h"
 #include "formats/weight_format.h"
-#include "kernels/gemm_f/gemm_bf16.h"
-#include "kernels/gemm_s8/pack_s8.h"
 #include "models/architecture.h"
 #include "models/decoder_weights.h"
 
@@ -78,7 +76,6 @@ class Inspector {
       entry.kind.layers = ranges_of(entry.layers);
       result_.linears.push_back(std::move(entry.kind));
     }
-    result_.plan.peak_bytes = result_.plan.packed_bytes + result_.plan.largest_tensor_bytes + kLoadMargin;
     return std::move(result_);
   }
 
@@ -88,9 +85,9 @@ class Inspector {
     std::set<int> layers;
   };
 
-  /// A 2-D X.weight or X.weight_packed makes X a linear, or an embedding by its name.
+  /// A 2-D X.weight, X.weight_packed or X.qweight makes X a linear, or an embedding by its name.
   void visit_weight(const TensorInfo& info) {
-    for (const std::string_view suffix : {".weight", ".weight_packed"}) {
+    for (const std::string_view suffix : {".weight", ".weight_packed", ".qweight"}) {
       if (info.name.ends_with(suffix) && info.shape.rank() == 2) {
         const std::string module = info.name.substr(0, info.name.size() - suffix.size());
         const bool embedding = module.substr(module.rfind('.') + 1).starts_with("embed");
@@ -131,8 +128,6 @@ class Inspector {
     }
     ++totals.linears;
     totals.bytes += bytes;
-    result_.plan.packed_bytes += packed_bytes(linear, scheme);
-
     const auto [pattern, layer] = without_numbers(linear.name);
     KindEntry& entry = kinds_[fmt::format("{} {} {}x{}", pattern, scheme.name(), linear.out, linear.in)];
     entry.kind.name = pattern;
@@ -144,19 +139,6 @@ class Inspector {
     if (layer >= 0) entry.layers.insert(layer);
   }
 
-  /// As the kernels lay it out; float linears as bf16, the default.
-  static uint64_t packed_bytes(const Linear& linear, const quant::LinearScheme& scheme) {
-    const int64_t panels = kernels::panels(linear.out);
-    if (scheme.is_float())
-      return static_cast<uint64_t>(panels * kernels::packed_bf16_panel_elements(linear.in) * 2);
-    const int group_size = scheme.weight.group_size;
-    const int64_t groups = group_size == 0 ? 1 : linear.in / group_size;
-    const int64_t scales = groups * kernels::padded_n(linear.out) * static_cast<int64_t>(sizeof(float));
-    return static_cast<uint64_t>(panels * kernels::packed_s8_panel_bytes(linear.in, scheme.weight.bits) +
-                                 scales);
-  }
-
-  /// Embeddings stay row-major in bf16, norms are widened to F32.
   void count_loose(const TensorInfo& info) {
     const bool known_float = formats::is_weight_float(info.dtype);
     std::string name =
@@ -166,8 +148,6 @@ class Inspector {
     SchemeTotals& totals = result_.schemes[name];
     ++totals.tensors;
     totals.bytes += info.bytes;
-    const auto elements = static_cast<uint64_t>(info.shape.numel());
-    result_.plan.packed_bytes += elements * (info.shape.rank() >= 2 ? 2 : 4);
   }
 
   const TensorSource& source_;
@@ -184,18 +164,23 @@ std::string architecture_of(const nlohmann::json& config) {
   return list->front().get<std::string>();
 }
 
-/// What loading would be refused for, in the loader's own words.
-std::vector<std::string> refusals_of(const nlohmann::json& config, const TensorSource& source,
-                                     const WeightReader& reader) {
+/// What loading would be refused for, in the loader's own words, and what it would take: with the default
+/// options, float weights in bf16.
+void ask_loader(const nlohmann::json& config, const TensorSource& source, const WeightReader& reader,
+                Inspection& result) {
   const auto parsed = models::parse_model_config(config);
-  if (!parsed.has_value()) return {parsed.error().message()};
-  models::DecoderWeights weights;
-  std::vector<std::string> refusals = models::declare(*parsed, weights).misfits(source, reader);
-  if (refusals.size() > kMaxRefusals) {
-    refusals.resize(kMaxRefusals);
-    refusals.emplace_back("... and more");
+  if (!parsed.has_value()) {
+    result.refusals = {parsed.error().message()};
+    return;
   }
-  return refusals;
+  models::DecoderWeights weights;
+  const models::Parameters parameters = models::declare(*parsed, weights);
+  result.plan.packed_bytes = static_cast<uint64_t>(parameters.planned_bytes(source, reader, {}));
+  result.refusals = parameters.misfits(source, reader);
+  if (result.refusals.size() > kMaxRefusals) {
+    result.refusals.resize(kMaxRefusals);
+    result.refusals.emplace_back("... and more");
+  }
 }
 
 }  // namespace
@@ -205,8 +190,12 @@ Result<Inspection> inspect_directory(const std::string& directory) {
   const auto source = TRY(formats::open_safetensors_dir(directory));
   const auto reader = formats::open_weight_reader(model.config, directory, *source);
   Inspection result = Inspector(*source, reader.has_value() ? reader->get() : nullptr).run();
-  result.refusals = reader.has_value() ? refusals_of(model.config, *source, **reader)
-                                       : std::vector{reader.error().message()};
+  if (reader.has_value()) {
+    ask_loader(model.config, *source, **reader, result);
+  } else {
+    result.refusals = {reader.error().message()};
+  }
+  result.plan.peak_bytes = result.plan.packed_bytes + result.plan.largest_tensor_bytes + kLoadMargin;
   result.architecture = architecture_of(model.config);
   result.format = reader.has_value() ? std::string((*reader)->format_name()) : "unsupported";
   return result;

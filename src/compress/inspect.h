@@ -26,7 +26,7 @@ struct LinearKind {
 };
 
 struct LoadPlan {
-  uint64_t packed_bytes = 0;          // all weights as they lie in memory once loaded
+  uint64_t packed_bytes = 0;  // all weights as they lie in memory once loaded; 0: of no model that we know
   uint64_t largest_tensor_bytes = 0;  // of the file: the staging buffer
   uint64_t peak_bytes = 0;            // their sum and 256 MiB
 };

@@ -130,8 +130,8 @@ Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   const auto source = TRY(formats::open_safetensors_dir(options.model_path));
   const auto reader = TRY(formats::open_weight_reader(model.config, options.model_path, *source));
   if (reader->format_name() != "none") {
-    return invalid_argument("{}: weights of format {}, expected a float model to quantize", options.model_path,
-                            reader->format_name());
+    return invalid_argument("{}: weights of format {}, expected a float model to quantize",
+                            options.model_path, reader->format_name());
   }
   const auto tied = model.config.find("tie_word_embeddings");
   const bool is_tied = tied != model.config.end() && *tied == true;

@@ -37,7 +37,8 @@ Status write_pairs(std::span<const int8_t> codes, std::span<const float> scales,
   const size_t rows = scales.size(), columns = codes.size() / rows;
   std::vector<int8_t> pairs(codes.size() / 2);
   for (size_t row = 0; row < rows; row += 2) {
-    formats::modelslim::pack_rows(codes.subspan(row * columns, columns), codes.subspan((row + 1) * columns, columns),
+    formats::modelslim::pack_rows(codes.subspan(row * columns, columns),
+                                  codes.subspan((row + 1) * columns, columns),
                                   std::span(pairs).subspan(row / 2 * columns, columns));
   }
   TRY_STATUS(writer.write(weight.name, std::as_bytes(std::span(pairs))));
@@ -50,8 +51,8 @@ Status write_pairs(std::span<const int8_t> codes, std::span<const float> scales,
   return writer.write(scale_bias.name, std::as_bytes(std::span(sums)));
 }
 
-Status write_linear(const formats::TensorSource& source, const QuantizedLinear& linear, int bits, std::string_view type,
-                    ThreadPool& pool, SafetensorsWriter& writer) {
+Status write_linear(const formats::TensorSource& source, const QuantizedLinear& linear, int bits,
+                    std::string_view type, ThreadPool& pool, SafetensorsWriter& writer) {
   const Tensor weight = TRY(source.read(linear.source->name));
   const auto rows = static_cast<size_t>(linear.out), columns = static_cast<size_t>(linear.in);
   const size_t row_bytes = columns * dtype_size(weight.dtype());
@@ -91,7 +92,8 @@ Result<QuantizeSummary> write_modelslim(const formats::TensorSource& source, con
   formats::modelslim::DescriptionWriter description;
   for (const QuantizedLinear& linear : plan.linears) {
     summary.source_linear_bytes += linear.source->bytes;
-    for (TensorSpec& spec : formats::modelslim::linear_specs(linear.name, types[linear.part], linear.out, linear.in)) {
+    for (TensorSpec& spec :
+         formats::modelslim::linear_specs(linear.name, types[linear.part], linear.out, linear.in)) {
       summary.linear_bytes += static_cast<uint64_t>(spec.shape.numel()) * dtype_size(spec.dtype);
       description.add(spec.name, std::string(types[linear.part]));
       specs.push_back(std::move(spec));

@@ -51,7 +51,8 @@ TEST(QuantizeModelSlim, PairsOfRowsAreReadAsWritten) {
   const formats::TestDirectory output, float_rows;
   ASSERT_EQ(error_of(modelslim_options("qwen3", output, "w4a8")), "");
   ASSERT_EQ(error_of(modelslim_options("qwen3", float_rows, "w4a4")), "");  // the same codes, a byte each
-  const auto pairs = *formats::open_safetensors_dir(output.path()), bytes = *formats::open_safetensors_dir(float_rows.path());
+  const auto pairs = *formats::open_safetensors_dir(output.path()),
+             bytes = *formats::open_safetensors_dir(float_rows.path());
   const auto pair_reader = *formats::open_weight_reader(nlohmann::json::object(), output.path(), *pairs);
   const auto byte_reader = *formats::open_weight_reader(nlohmann::json::object(), float_rows.path(), *bytes);
   const std::string name = "model.layers.1.mlp.down_proj";

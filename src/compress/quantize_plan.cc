@@ -143,8 +143,8 @@ Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<
 Status add_parts(const quant::Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
   const bool only_part = recipe.parts.size() == 1;
   for (const RecipePart& part : recipe.parts) {
-    // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part. What is written as ModelSlim has no
-    // groups: there they are refused when somebody asks for them.
+    // W8A8 is per channel everywhere; in a mixture the option speaks of the 4-bit part. What is written as
+    // ModelSlim has no groups: there they are refused when somebody asks for them.
     const bool per_channel_only = part.weight_bits == 8 && part.activation_bits == 8;
     const bool without_groups = per_channel_only || (options.format == "modelslim" && !options.group_size);
     if (per_channel_only && only_part && options.group_size.value_or(0) != 0) {
