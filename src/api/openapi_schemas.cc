@@ -76,6 +76,10 @@ constexpr std::string_view kText = R"json({
   "GenerateRequest": {
     "type": "object",
     "description": "Exactly one of text and input_ids. Lists of prompts may have lists of parameters, one each.",
+    "oneOf": [
+      {"required": ["text"], "properties": {"text": {"type": ["string", "array"]}}},
+      {"required": ["input_ids"], "properties": {"input_ids": {"type": "array"}}}
+    ],
     "properties": {
       "text": {
         "anyOf": [
