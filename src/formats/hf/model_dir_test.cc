@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "formats/hf/model_files.h"
 #include "formats/test_directory.h"
 
 namespace tessera::formats {
@@ -45,6 +48,27 @@ TEST_F(ModelDirTest, RefusesWhatIsNotAConfig) {
   dir_.write("config.json", "{}");
   dir_.write("generation_config.json", "[]");
   EXPECT_THAT(error(), HasSubstr("/generation_config.json: not a JSON object"));
+}
+
+// chat_template.jinja -> ~/.ssh/id_rsa would put a key into every prompt.
+TEST_F(ModelDirTest, FilesOutsideOfTheDirectoryAreNotRead) {
+  namespace fs = std::filesystem;
+  const TestDirectory elsewhere;
+  elsewhere.write("secret", "{}");
+  dir_.write("config.json", "{}");
+  for (const char* name : {"chat_template.jinja", "tokenizer.json", "tokenizer_config.json",
+                           "generation_config.json", "config.json"}) {
+    fs::remove(fs::path(dir_.path()) / name);
+    fs::create_symlink(fs::path(elsewhere.path()) / "secret", fs::path(dir_.path()) / name);
+    const auto files = read_model_files(dir_.path());
+    ASSERT_FALSE(files.has_value()) << name;
+    EXPECT_EQ(files.error().code(), ErrorCode::kInvalidArgument) << name;
+    EXPECT_THAT(files.error().message(), HasSubstr("expected a file below")) << name;
+    fs::remove(fs::path(dir_.path()) / name);
+    dir_.write("config.json", "{}");
+  }
+  dir_.write("tokenizer.json", "{}");
+  EXPECT_TRUE(read_model_files(dir_.path()).has_value());
 }
 
 TEST_F(ModelDirTest, RefusesEosIdsThatAreNotIds) {
