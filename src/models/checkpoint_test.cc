@@ -98,6 +98,15 @@ TEST(Checkpoint, ExpertsThatDoNotExist) {
   EXPECT_NE(error_of(copy).find("num_experts_per_tok="), std::string::npos) << error_of(copy);
 }
 
+TEST(Checkpoint, ExpertsCountedUnderTransformers5sName) {
+  Copy copy("qwen3-moe");
+  copy.config["num_local_experts"] = copy.config["num_experts"];
+  copy.config.erase("num_experts");
+  EXPECT_EQ(error_of(copy), "loaded");
+  copy.config["num_local_experts"] = 1;
+  EXPECT_NE(error_of(copy), "loaded");
+}
+
 // What a config asks for must not be built before it is compared with the tensors that there are.
 TEST(Checkpoint, ConfigsThatAskForTooMuch) {
   Copy experts("qwen3-moe");

@@ -36,7 +36,9 @@ Result<ModelConfig> parse(const nlohmann::json& json) {
   config.qkv_bias = TRY(fields.boolean("attention_bias", false));
   config.output_bias = config.qkv_bias;
   MoeConfig moe;
-  moe.experts = TRY(fields.integer("num_experts", 1, 65536));
+  // transformers 5 saves the number under the name that most other architectures have for it.
+  const bool renamed = json.contains("num_local_experts") && !json.contains("num_experts");
+  moe.experts = TRY(fields.integer(renamed ? "num_local_experts" : "num_experts", 1, 65536));
   moe.experts_per_token = TRY(fields.integer("num_experts_per_tok", 1, moe.experts));
   moe.intermediate = TRY(fields.integer("moe_intermediate_size", 1, 1 << 20));
   moe.normalize_weights = TRY(fields.boolean("norm_topk_prob", false));
