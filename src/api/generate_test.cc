@@ -86,6 +86,15 @@ TEST(Generate, ParametersOfTheDraw) {
   EXPECT_EQ(sampling.logit_bias, (std::vector<std::pair<int32_t, float>>{{65, -100.0F}, {66, 2.5F}}));
 }
 
+TEST(Generate, StopExpressions) {
+  EXPECT_EQ(parse(R"({"text":"a","sampling_params":{"stop_regex":"\\d+"}})").requests.at(0).stop_regex,
+            std::vector<std::string>{"\\d+"});
+  EXPECT_EQ(parse(R"({"text":"a","sampling_params":{"stop_regex":["a","b"]}})").requests.at(0).stop_regex.size(),
+            2U);
+  expect_refused(parse_generate, R"({"text":"a","sampling_params":{"stop_regex":"a("}})",
+                 ErrorCode::kInvalidArgument, "a ( without its )");
+}
+
 TEST(Generate, SamplesOfEachPrompt) {
   const Call call =
       parse(R"({"text":["a","b"],"rid":"r","sampling_params":[{"n":2,"sampling_seed":7},{"n":1}]})");

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "text/stop_regex.h"
+
 namespace tessera::api {
 namespace {
 
@@ -63,6 +65,10 @@ Status read_stops(const Fields& fields, engine::Request& request) {
       return fields.wrong("stop", fmt::format("strings of at most {} bytes", kMaxStopBytes));
     }
   }
+  request.stop_regex = TRY(fields.strings("stop_regex"));
+  std::erase(request.stop_regex, "");
+  for (const std::string& pattern : request.stop_regex)
+    TRY_STATUS(text::StopRegex::compile(pattern).context("stop_regex"));
   request.stop_token_ids = TRY(fields.ids("stop_token_ids", 0, std::numeric_limits<int32_t>::max()));
   if (request.stop_token_ids.size() > kMaxStops) {
     return fields.wrong("stop_token_ids", fmt::format("at most {} ids", kMaxStops));
@@ -111,8 +117,8 @@ std::span<const Refused> refused_everywhere() {
   static constexpr Refused kRefused[] = {
       {"json_schema", Neutral::kNothing}, {"regex", Neutral::kNothing},
       {"ebnf", Neutral::kNothing},        {"structural_tag", Neutral::kNothing},
-      {"stop_regex", Neutral::kEmpty},    {"custom_logit_processor", Neutral::kNothing},
-      {"lora_path", Neutral::kNothing},   {"return_hidden_states", Neutral::kFalse},
+      {"lora_path", Neutral::kNothing},   {"custom_logit_processor", Neutral::kNothing},
+      {"return_hidden_states", Neutral::kFalse},
   };
   return kRefused;
 }
