@@ -89,8 +89,9 @@ TEST(Generate, ParametersOfTheDraw) {
 TEST(Generate, StopExpressions) {
   EXPECT_EQ(parse(R"({"text":"a","sampling_params":{"stop_regex":"\\d+"}})").requests.at(0).stop_regex,
             std::vector<std::string>{"\\d+"});
-  EXPECT_EQ(parse(R"({"text":"a","sampling_params":{"stop_regex":["a","b"]}})").requests.at(0).stop_regex.size(),
-            2U);
+  EXPECT_EQ(
+      parse(R"({"text":"a","sampling_params":{"stop_regex":["a","b"]}})").requests.at(0).stop_regex.size(),
+      2U);
   expect_refused(parse_generate, R"({"text":"a","sampling_params":{"stop_regex":"a("}})",
                  ErrorCode::kInvalidArgument, "a ( without its )");
 }

@@ -115,9 +115,12 @@ Status refuse_unsupported(const Fields& fields, std::span<const Refused> refused
 
 std::span<const Refused> refused_everywhere() {
   static constexpr Refused kRefused[] = {
-      {"json_schema", Neutral::kNothing}, {"regex", Neutral::kNothing},
-      {"ebnf", Neutral::kNothing},        {"structural_tag", Neutral::kNothing},
-      {"lora_path", Neutral::kNothing},   {"custom_logit_processor", Neutral::kNothing},
+      {"json_schema", Neutral::kNothing},
+      {"regex", Neutral::kNothing},
+      {"ebnf", Neutral::kNothing},
+      {"structural_tag", Neutral::kNothing},
+      {"lora_path", Neutral::kNothing},
+      {"custom_logit_processor", Neutral::kNothing},
       {"return_hidden_states", Neutral::kFalse},
   };
   return kRefused;
