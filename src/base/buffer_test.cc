@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace tessera {
 namespace {
@@ -85,6 +86,18 @@ TEST(AlignedBuffer, ReserveOnlyGrows) {
   EXPECT_EQ(buffer.size(), 100U);
   buffer.reserve(5000);
   EXPECT_EQ(buffer.size(), 5000U);
+}
+
+TEST(AlignedBuffer, BorrowedBytesAreNeitherCopiedNorFreed) {
+  std::vector<std::byte> bytes(100, std::byte{7});
+  {
+    AlignedBuffer borrowed = AlignedBuffer::borrow(bytes);
+    EXPECT_EQ(borrowed.data(), bytes.data());
+    EXPECT_EQ(borrowed.size(), 100U);
+    const AlignedBuffer moved = std::move(borrowed);
+    EXPECT_EQ(moved.bytes().back(), std::byte{7});
+  }
+  EXPECT_EQ(bytes.front(), std::byte{7});
 }
 
 }  // namespace

@@ -60,6 +60,18 @@ TEST_F(FileTest, OpenRefusesWhatIsNoFile) {
   EXPECT_EQ(InputFile::open(folder_ / "fifo").error().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(FileTest, TellsWhetherItWasWrittenToSinceItWasOpened) {
+  const auto file = InputFile::open(write("a", "0123456789")).value();
+  EXPECT_TRUE(file.check_unchanged());
+  fs::rename(write("b", "another"), folder_ / "a");  // what is open stays as it was
+  EXPECT_TRUE(file.check_unchanged());
+  const auto cut = InputFile::open(folder_ / "a").value();
+  fs::resize_file(folder_ / "a", 3);
+  ASSERT_FALSE(cut.check_unchanged());
+  EXPECT_NE(cut.check_unchanged().error().message().find("was written to while it was read"),
+            std::string::npos);
+}
+
 TEST_F(FileTest, FollowsSymlinks) {
   write("target", "text");
   fs::create_symlink("target", folder_ / "link");
