@@ -29,21 +29,15 @@ std::string kernel_of(const quant::LinearScheme& scheme) {
   return kind.has_value() ? std::string((*kind)->name) : "nothing";
 }
 
-bool same_bits(const quant::LinearScheme& a, const quant::LinearScheme& b) {
-  return a.weight.bits == b.weight.bits && a.activation.bits == b.activation.bits;
-}
-
 bool writes(const quant::RecipePart& part, std::string_view format, const formats::StoredScheme& stored) {
-  const quant::LinearScheme scheme = part.scheme(0);
-  if (format == "compressed-tensors") {
-    return stored.runs_as.weight.symmetric && !stored.runs_as.is_float() && same_bits(scheme, stored.runs_as);
-  }
+  if (format == "compressed-tensors")
+    return stored.name == fmt::format("W{}A{}", part.weight_bits, part.activation_bits);
   if (format != "modelslim") return false;
-  const auto type = formats::modelslim::type_for(scheme);
+  const auto type = formats::modelslim::type_for(part.scheme(0));
   return type.has_value() && *type == stored.name;
 }
 
-/// The --scheme of `quantize` that write such weights, each in full: no part of another one is refused.
+/// The --scheme of `quantize` that write such weights, for some linears at least.
 std::string written_by(std::string_view format, const formats::StoredScheme& stored) {
   std::vector<std::string_view> names;
   for (const std::string_view name : quant::recipe_names()) {
