@@ -49,7 +49,7 @@ def make_safetensors():
         "turned_experts": stacked(gate_up_proj=("BF16", [2, 3, 4], 48), down_proj=("BF16", [2, 2, 3], 24)),
         "quantized_experts": stacked(gate_up_proj__weight_packed=("I32", [2, 4, 1], 32), gate_up_proj__weight_scale=("F32", [2, 4, 1], 32),
                                      gate_up_proj__weight_shape=("I64", [3], 24), down_proj__weight=("I8", [2, 3, 2], 12)),
-        "many_experts": stacked(down_proj=("U8", [9999, 1, 1], 9999)),
+        "many_experts": stacked(down_proj=("U8", [999, 1, 1], 999)),
     }
     for name, data in cases.items():
         save("safetensors", name, data)
