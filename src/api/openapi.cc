@@ -28,6 +28,17 @@ Json error_answers(bool native) {
   return answers;
 }
 
+/// `all[name]`, with what "$same" stands for in its place.
+Json operations_of(const Json& all, const std::string& name) {
+  Json operations = all[name].contains("$same") ? all[all[name]["$same"].get<std::string>()] : all[name];
+  for (auto& [method, operation] : operations.items()) {
+    if (!operation.contains("$same")) continue;
+    const auto other = operation["$same"].get<std::string>();
+    operation = Json(operations[other]);
+  }
+  return operations;
+}
+
 /// The errors that every operation may answer with, beside its own answers.
 void add_errors(Json& operations, bool native) {
   const Json errors = error_answers(native);
@@ -46,7 +57,7 @@ std::string openapi(std::span<const std::string> paths, std::string_view version
   for (const std::string& path : paths) {
     const std::string name = path.ends_with('/') && path.size() > 1 ? path + "{id}" : path;
     CHECK(all.contains(name), "{} is served and not described", name);
-    described[name] = all[name];
+    described[name] = operations_of(all, name);
     add_errors(described[name], !path.starts_with("/v1/"));
   }
   const Json scheme = {{"type", "http"}, {"scheme", "bearer"}};

@@ -1,4 +1,5 @@
-// What each path of the interface does. Errors are added by openapi.cc: they are the same everywhere.
+// What each path of the interface does. "$same" stands for
+// another path, or another method of this path. Errors, the same everywhere, are added by openapi.cc.
 #include "api/openapi.h"
 
 namespace tessera::api {
@@ -8,10 +9,7 @@ constexpr std::string_view kText = R"json({
   "/v1/chat/completions": {
     "post": {
       "summary": "Answer a conversation",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}}
-      },
+      "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}}},
       "responses": {
         "200": {
           "description": "Done",
@@ -45,10 +43,7 @@ constexpr std::string_view kText = R"json({
     "get": {
       "summary": "The served model, as a list of one",
       "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Models"}}}
-        }
+        "200": {"description": "Done", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Models"}}}}
       }
     }
   },
@@ -57,43 +52,12 @@ constexpr std::string_view kText = R"json({
       "summary": "The served model, if it is called so",
       "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
       "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Model"}}}
-        }
+        "200": {"description": "Done", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Model"}}}}
       }
     }
   },
-  "/v1/tokenize": {
-    "post": {
-      "summary": "Text to token ids",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenizeRequest"}}}
-      },
-      "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tokens"}}}
-        }
-      }
-    }
-  },
-  "/v1/detokenize": {
-    "post": {
-      "summary": "Token ids to text",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DetokenizeRequest"}}}
-      },
-      "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Texts"}}}
-        }
-      }
-    }
-  },
+  "/v1/tokenize": {"$same": "/tokenize"},
+  "/v1/detokenize": {"$same": "/detokenize"},
   "/v1/loads": {
     "get": {
       "summary": "Requests and tokens at present",
@@ -121,10 +85,7 @@ constexpr std::string_view kText = R"json({
         }
       ],
       "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Loads"}}}
-        }
+        "200": {"description": "Done", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Loads"}}}}
       }
     }
   },
@@ -152,29 +113,7 @@ constexpr std::string_view kText = R"json({
         }
       }
     },
-    "put": {
-      "summary": "Continue one or several prompts",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GenerateRequest"}}}
-      },
-      "responses": {
-        "200": {
-          "description": "Done",
-          "content": {
-            "application/json": {
-              "schema": {
-                "anyOf": [
-                  {"$ref": "#/components/schemas/Generation"},
-                  {"type": "array", "items": {"$ref": "#/components/schemas/Generation"}}
-                ]
-              }
-            },
-            "text/event-stream": {"schema": {"type": "string"}}
-          }
-        }
-      }
-    }
+    "put": {"$same": "post"}
   },
   "/tokenize": {
     "post": {
@@ -184,10 +123,7 @@ constexpr std::string_view kText = R"json({
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenizeRequest"}}}
       },
       "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tokens"}}}
-        }
+        "200": {"description": "Done", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Tokens"}}}}
       }
     }
   },
@@ -199,24 +135,11 @@ constexpr std::string_view kText = R"json({
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DetokenizeRequest"}}}
       },
       "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Texts"}}}
-        }
+        "200": {"description": "Done", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Texts"}}}}
       }
     }
   },
-  "/get_model_info": {
-    "get": {
-      "summary": "What the model is",
-      "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelInfo"}}}
-        }
-      }
-    }
-  },
+  "/get_model_info": {"$same": "/model_info"},
   "/model_info": {
     "get": {
       "summary": "What the model is",
@@ -228,17 +151,7 @@ constexpr std::string_view kText = R"json({
       }
     }
   },
-  "/get_server_info": {
-    "get": {
-      "summary": "Options, limits and load",
-      "responses": {
-        "200": {
-          "description": "Done",
-          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ServerInfo"}}}
-        }
-      }
-    }
-  },
+  "/get_server_info": {"$same": "/server_info"},
   "/server_info": {
     "get": {
       "summary": "Options, limits and load",
@@ -265,41 +178,28 @@ constexpr std::string_view kText = R"json({
     "get": {
       "summary": "Forget the prefixes kept for reuse; 400 while requests run or wait",
       "parameters": [
-        {"name": "timeout", "in": "query", "required": false, "description": "Seconds to wait for them", "schema": {"type": "number", "minimum": 0}}
+        {
+          "name": "timeout",
+          "in": "query",
+          "required": false,
+          "description": "Seconds to wait for them",
+          "schema": {"type": "number", "minimum": 0}
+        }
       ],
       "responses": {"200": {"description": "Done", "content": {"text/plain": {"schema": {"type": "string"}}}}}
     },
-    "post": {
-      "summary": "Forget the prefixes kept for reuse; 400 while requests run or wait",
-      "parameters": [
-        {"name": "timeout", "in": "query", "required": false, "description": "Seconds to wait for them", "schema": {"type": "number", "minimum": 0}}
-      ],
-      "responses": {"200": {"description": "Done", "content": {"text/plain": {"schema": {"type": "string"}}}}}
-    }
+    "post": {"$same": "get"}
   },
   "/abort_request": {
     "post": {
       "summary": "End a request by its name, or all of them",
-      "requestBody": {
-        "required": true,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AbortRequest"}}}
-      },
+      "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AbortRequest"}}}},
       "responses": {"200": {"description": "Done"}}
     }
   },
-  "/health": {
-    "get": {
-      "summary": "Whether requests are taken",
-      "responses": {"200": {"description": "Done"}},
-      "security": []
-    }
-  },
+  "/health": {"get": {"summary": "Whether requests are taken", "responses": {"200": {"description": "Done"}}, "security": []}},
   "/health_generate": {
-    "get": {
-      "summary": "Whether the engine makes progress",
-      "responses": {"200": {"description": "Done"}},
-      "security": []
-    }
+    "get": {"summary": "Whether the engine makes progress", "responses": {"200": {"description": "Done"}}, "security": []}
   },
   "/metrics": {
     "get": {

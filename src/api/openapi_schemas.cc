@@ -28,15 +28,12 @@ constexpr std::string_view kText = R"json({
       "error": {}
     }
   },
-  "SamplingParams": {
+  "SamplingFields": {
     "type": ["object", "null"],
     "properties": {
-      "max_new_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 128},
       "temperature": {"type": ["number", "null"], "minimum": 0},
       "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
-      "top_k": {
-        "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 2147483647}]
-      },
+      "top_k": {"anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 2147483647}]},
       "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
       "frequency_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
       "presence_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
@@ -59,16 +56,35 @@ constexpr std::string_view kText = R"json({
         "anyOf": [
           {"type": "null"},
           {"type": "integer", "minimum": 0, "maximum": 2147483647},
-          {
-            "type": "array",
-            "maxItems": 64,
-            "items": {"type": "integer", "minimum": 0, "maximum": 2147483647}
-          }
+          {"type": "array", "maxItems": 64, "items": {"type": "integer", "minimum": 0, "maximum": 2147483647}}
         ]
       },
       "ignore_eos": {"type": ["boolean", "null"]},
       "skip_special_tokens": {"type": ["boolean", "null"]},
-      "no_stop_trim": {"type": ["boolean", "null"]},
+      "no_stop_trim": {"type": ["boolean", "null"]}
+    }
+  },
+  "OpenAiFields": {
+    "type": "object",
+    "allOf": [{"$ref": "#/components/schemas/SamplingFields"}],
+    "properties": {
+      "model": {"type": ["string", "null"]},
+      "rid": {"type": ["string", "null"]},
+      "stream": {"type": ["boolean", "null"]},
+      "stream_options": {
+        "type": ["object", "null"],
+        "description": "With stream: true only",
+        "properties": {"include_usage": {"type": ["boolean", "null"]}, "continuous_usage_stats": {"type": ["boolean", "null"]}}
+      },
+      "seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
+      "min_tokens": {"type": ["integer", "null"], "minimum": 0}
+    }
+  },
+  "SamplingParams": {
+    "type": ["object", "null"],
+    "allOf": [{"$ref": "#/components/schemas/SamplingFields"}],
+    "properties": {
+      "max_new_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 128},
       "sampling_seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
       "min_new_tokens": {"type": ["integer", "null"], "minimum": 0}
     }
@@ -82,21 +98,13 @@ constexpr std::string_view kText = R"json({
     ],
     "properties": {
       "text": {
-        "anyOf": [
-          {"type": "null"},
-          {"type": "string"},
-          {"type": "array", "maxItems": 256, "items": {"type": "string"}}
-        ]
+        "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "maxItems": 256, "items": {"type": "string"}}]
       },
       "input_ids": {
         "anyOf": [
           {"type": "null"},
           {"type": "array", "items": {"type": "integer", "minimum": 0}},
-          {
-            "type": "array",
-            "maxItems": 256,
-            "items": {"type": "array", "items": {"type": "integer", "minimum": 0}}
-          }
+          {"type": "array", "maxItems": 256, "items": {"type": "array", "items": {"type": "integer", "minimum": 0}}}
         ]
       },
       "sampling_params": {
@@ -109,10 +117,7 @@ constexpr std::string_view kText = R"json({
       "stream": {"type": ["boolean", "null"]},
       "return_logprob": {"anyOf": [{"type": ["boolean", "null"]}, {"type": "array", "items": {"type": "boolean"}}]},
       "logprob_start_len": {
-        "anyOf": [
-          {"type": ["integer", "null"], "minimum": -1},
-          {"type": "array", "items": {"type": "integer", "minimum": -1}}
-        ]
+        "anyOf": [{"type": ["integer", "null"], "minimum": -1}, {"type": "array", "items": {"type": "integer", "minimum": -1}}]
       },
       "top_logprobs_num": {
         "anyOf": [
@@ -186,72 +191,13 @@ constexpr std::string_view kText = R"json({
     "type": "object",
     "required": ["messages"],
     "description": "tools and every response_format but text are refused, not ignored.",
+    "allOf": [{"$ref": "#/components/schemas/OpenAiFields"}],
     "properties": {
-      "model": {"type": ["string", "null"]},
-      "rid": {"type": ["string", "null"]},
-      "stream": {"type": ["boolean", "null"]},
-      "stream_options": {
-        "type": ["object", "null"],
-        "description": "With stream: true only",
-        "properties": {
-          "include_usage": {"type": ["boolean", "null"]},
-          "continuous_usage_stats": {"type": ["boolean", "null"]}
-        }
-      },
-      "temperature": {"type": ["number", "null"], "minimum": 0},
-      "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
-      "top_k": {
-        "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 2147483647}]
-      },
-      "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-      "frequency_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
-      "presence_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
-      "repetition_penalty": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 2},
-      "logit_bias": {
-        "type": ["object", "null"],
-        "maxProperties": 1024,
-        "propertyNames": {"pattern": "^[0-9]{1,9}$"},
-        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}
-      },
-      "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 256},
-      "stop": {
-        "anyOf": [
-          {"type": "null"},
-          {"type": "string", "maxLength": 256},
-          {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 256}}
-        ]
-      },
-      "stop_token_ids": {
-        "anyOf": [
-          {"type": "null"},
-          {"type": "integer", "minimum": 0, "maximum": 2147483647},
-          {
-            "type": "array",
-            "maxItems": 64,
-            "items": {"type": "integer", "minimum": 0, "maximum": 2147483647}
-          }
-        ]
-      },
-      "ignore_eos": {"type": ["boolean", "null"]},
-      "skip_special_tokens": {"type": ["boolean", "null"]},
-      "no_stop_trim": {"type": ["boolean", "null"]},
-      "seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
-      "min_tokens": {"type": ["integer", "null"], "minimum": 0},
-      "messages": {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": 4096,
-        "items": {"$ref": "#/components/schemas/Message"}
-      },
+      "messages": {"type": "array", "minItems": 1, "maxItems": 4096, "items": {"$ref": "#/components/schemas/Message"}},
       "max_tokens": {"type": ["integer", "null"], "minimum": 0},
       "max_completion_tokens": {"type": ["integer", "null"], "minimum": 0},
       "logprobs": {"type": ["boolean", "null"]},
-      "top_logprobs": {
-        "type": ["integer", "null"],
-        "minimum": 0,
-        "maximum": 20,
-        "description": "With logprobs: true only"
-      },
+      "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20, "description": "With logprobs: true only"},
       "chat_template_kwargs": {"type": ["object", "null"]},
       "response_format": {"type": ["object", "null"], "properties": {"type": {"const": "text"}}},
       "tools": {"type": ["array", "null"], "maxItems": 0}
@@ -260,57 +206,8 @@ constexpr std::string_view kText = R"json({
   "CompletionRequest": {
     "type": "object",
     "required": ["prompt"],
+    "allOf": [{"$ref": "#/components/schemas/OpenAiFields"}],
     "properties": {
-      "model": {"type": ["string", "null"]},
-      "rid": {"type": ["string", "null"]},
-      "stream": {"type": ["boolean", "null"]},
-      "stream_options": {
-        "type": ["object", "null"],
-        "description": "With stream: true only",
-        "properties": {
-          "include_usage": {"type": ["boolean", "null"]},
-          "continuous_usage_stats": {"type": ["boolean", "null"]}
-        }
-      },
-      "temperature": {"type": ["number", "null"], "minimum": 0},
-      "top_p": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
-      "top_k": {
-        "anyOf": [{"type": "null"}, {"const": -1}, {"type": "integer", "minimum": 1, "maximum": 2147483647}]
-      },
-      "min_p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-      "frequency_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
-      "presence_penalty": {"type": ["number", "null"], "minimum": -2, "maximum": 2},
-      "repetition_penalty": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 2},
-      "logit_bias": {
-        "type": ["object", "null"],
-        "maxProperties": 1024,
-        "propertyNames": {"pattern": "^[0-9]{1,9}$"},
-        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}
-      },
-      "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 256},
-      "stop": {
-        "anyOf": [
-          {"type": "null"},
-          {"type": "string", "maxLength": 256},
-          {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 256}}
-        ]
-      },
-      "stop_token_ids": {
-        "anyOf": [
-          {"type": "null"},
-          {"type": "integer", "minimum": 0, "maximum": 2147483647},
-          {
-            "type": "array",
-            "maxItems": 64,
-            "items": {"type": "integer", "minimum": 0, "maximum": 2147483647}
-          }
-        ]
-      },
-      "ignore_eos": {"type": ["boolean", "null"]},
-      "skip_special_tokens": {"type": ["boolean", "null"]},
-      "no_stop_trim": {"type": ["boolean", "null"]},
-      "seed": {"type": ["integer", "null"], "minimum": -9223372036854775808, "maximum": 9223372036854775807},
-      "min_tokens": {"type": ["integer", "null"], "minimum": 0},
       "prompt": {
         "anyOf": [
           {"type": "string"},
@@ -318,21 +215,14 @@ constexpr std::string_view kText = R"json({
           {
             "type": "array",
             "maxItems": 256,
-            "items": {
-              "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]
-            }
+            "items": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}
           }
         ]
       },
       "max_tokens": {"type": ["integer", "null"], "minimum": 0, "default": 16},
       "echo": {"type": ["boolean", "null"]},
       "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
-      "best_of": {
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "maximum": 256,
-        "description": "At least n; n with stream: true"
-      },
+      "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 256, "description": "At least n; n with stream: true"},
       "suffix": {"type": ["string", "null"], "maxLength": 0}
     }
   },
@@ -385,19 +275,12 @@ constexpr std::string_view kText = R"json({
   "Models": {
     "type": "object",
     "required": ["object", "data"],
-    "properties": {
-      "object": {"const": "list"},
-      "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}}
-    }
+    "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": {"$ref": "#/components/schemas/Model"}}}
   },
   "ModelInfo": {
     "type": "object",
     "required": ["model_path", "tokenizer_path", "is_generation"],
-    "properties": {
-      "model_path": {"type": "string"},
-      "tokenizer_path": {"type": "string"},
-      "is_generation": {"type": "boolean"}
-    }
+    "properties": {"model_path": {"type": "string"}, "tokenizer_path": {"type": "string"}, "is_generation": {"type": "boolean"}}
   },
   "ServerInfo": {
     "type": "object",
