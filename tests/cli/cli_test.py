@@ -282,6 +282,37 @@ class WorkTest(CliTest):
         shutil.rmtree(model)
         self.assertEqual(self.generated("--packed", file), read)
 
+    def test_eval(self):
+        text, page, tokens = self.scratch / "text.txt", self.scratch / "page.html", self.scratch / "tokens.tsv"
+        text.write_text("The quick brown fox jumps over the lazy dog. " * 20)
+        exact, coarse = MODELS / "qwen3-moe", f"{MODELS / 'qwen3-moe'},quantization=w4a4_int4,name=four bits"
+        common = ("--text", text, "--context", 64, "--json")
+        code, out, err = run("eval", "kl", "--model-path", exact, "--quantization", "w8a8_int8", "--reference", exact,
+                             "--per-token", tokens, *common)
+        self.assertEqual(code, 0, err)
+        found = json.loads(out)
+        self.assertTrue(0 < found["mean_kl"] < 0.1, out)
+        self.assertEqual(len(tokens.read_text().splitlines()), found["tokens"] + 1)
+
+        questions = self.scratch / "questions.jsonl"
+        questions.write_text("".join(json.dumps({"question": f"What is {n}?", "answer": f"#### {n}"}) + "\n" for n in range(3, 7)))
+        gsm8k = ("--data-path", questions, "--num-shots", 1, "--max-new-tokens", 4)
+        code, out, err = run("eval", "gsm8k", "--model-path", exact, *gsm8k)
+        self.assertEqual(code, 0, err)
+        self.assertRegex(out, r"^Accuracy: \d\.\d{3}\nInvalid: \d\.\d{3}\nLatency: .* s\nOutput throughput: .* token/s\n$")
+
+        code, out, err = run("eval", "compare", exact, coarse, "--html", page, "--decode", 2, "--repeats", 1, *gsm8k, *common)
+        self.assertEqual(code, 0, err)
+        rows = json.loads(out)["models"]
+        self.assertEqual([row["name"] for row in rows], [str(exact), "four bits"])
+        self.assertLess(rows[1]["bytes"], rows[0]["bytes"])
+        self.assertGreater(rows[1]["mean_kl"], 0)
+        self.assertIn("accuracy", rows[1])
+        self.assertIn("<svg", page.read_text())
+        self.assert_one_line(run("eval", "compare", f"{exact},colour=red", "--text", text), "colour=red", "weight-layout=")
+        self.assertEqual(run("eval", "gsm8k", "--data-path", questions)[0], 2)
+        self.assertEqual(run("eval")[0], 2)
+
     def test_existing_output_is_refused_without_force(self):
         out = self.scratch / "out"
         out.mkdir()
