@@ -7,6 +7,7 @@ begun. At the end the weights in bfloat16 and the tokenizer go to --output.
 """
 
 import argparse
+import json
 import math
 import os
 import time
@@ -166,6 +167,11 @@ def export(model, tokenizer, directory):
     copy = Qwen3MoeForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).save_pretrained(directory)
+    # transformers 5 saves the number of experts under a name that transformers 4 and other engines do not look for.
+    path = directory / "config.json"
+    saved = json.loads(path.read_text())
+    saved["num_experts"] = saved.pop("num_local_experts")
+    path.write_text(json.dumps(saved, indent=2) + "\n")
     tokenizer.save_pretrained(directory)
 
 
