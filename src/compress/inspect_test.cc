@@ -151,7 +151,10 @@ TEST(Inspect, ThePlanIsTheResult) {
         slim + "qwen3-moe-v0", slim + "qwen3-static", slim + "qwen3-flatquant"}) {
     SCOPED_TRACE(directory);
     const auto planned = inspected(directory).plan.packed_bytes;
-    const auto model = models::Model::load({.model_path = directory, .threads = 1});
+    models::LoadOptions options;
+    options.model_path = directory;
+    options.threads = 1;
+    const auto model = models::Model::load(options);
     ASSERT_TRUE(model.has_value()) << model.error().message();
     const auto found = static_cast<uint64_t>((*model)->report().packed_bytes);
     const bool in_data =

@@ -39,7 +39,11 @@ inline std::string error_of(const QuantizeOptions& options) {
 
 inline Result<std::unique_ptr<models::Model>> load(const std::string& path,
                                                    const std::string& quantization = "") {
-  return models::Model::load({.model_path = path, .quantization = quantization, .threads = 2});
+  models::LoadOptions options;
+  options.model_path = path;
+  options.quantization = quantization;
+  options.threads = 2;
+  return models::Model::load(options);
 }
 
 /// Logits [24, vocab] of one sequence.
