@@ -65,7 +65,7 @@ std::vector<Sequence> golden_sequences(const std::string& golden) {
     const auto logit_span = logits->as<float>();
     sequences.push_back({{id_span.begin(), id_span.end()}, {logit_span.begin(), logit_span.end()}});
   }
-  EXPECT_EQ(sequences.size(), 3U) << golden;
+  EXPECT_GE(sequences.size(), 2U) << golden;
   return sequences;
 }
 

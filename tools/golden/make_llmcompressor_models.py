@@ -68,7 +68,7 @@ CASES = {  # name: source, recipe
         QuIPModifier(rotations=["v", "u"], transform_type="random-hadamard", transform_block_size=32),
         quantize(scheme(["Linear"], 4, 4, group=32, form="pack-quantized"))]),
     "qwen3-moe-mixed": ("qwen3-moe-nonorm", lambda: [
-        quantize(scheme([ATTENTION], 8, 8), scheme([WIDE], 4, 8, group=16), scheme([DOWN], 4, 4, form="pack-quantized"))]),
+        quantize(scheme([ATTENTION], 8, 8), scheme([WIDE], 4, 8, group=32), scheme([DOWN], 4, 4, form="pack-quantized"))]),
     "llama-w4a8-matrix": ("llama-rope3", lambda: [
         QuIPModifier(rotations=["v"], transform_type="random-matrix", transform_block_size=4),
         quantize(scheme(["Linear"], 4, 8))]),
