@@ -1,9 +1,12 @@
 #include "formats/packed/packed_header.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <utility>
 
@@ -48,6 +51,13 @@ Status bounded(Io& io, T& value, std::string_view what, T least, T most) {
   return data_corrupt("{} is {}, expected {} to {}", what, value, least, most);
 }
 
+template <class Io>
+Status one_of(Io& io, int& value, std::string_view what, std::initializer_list<int> known) {
+  TRY_STATUS(io.number(value));
+  if (std::ranges::find(known, value) != known.end()) return {};
+  return data_corrupt("{} are {}, expected one of {}", what, value, fmt::join(known, ", "));
+}
+
 // Each function says a struct's fields once, for both directions: Io is PackedReader or PackedWriter. Bounds
 // are what sizes can be computed from without overflow; whether a kernel takes them is asked elsewhere.
 constexpr int64_t kMaxDimension = int64_t{1} << 31;
@@ -66,10 +76,10 @@ Status transfer(Io& io, std::pair<std::string, T>& pair);
 template <class Io>
 Status transfer(Io& io, quant::LinearScheme& scheme) {
   quant::ActivationScheme& activation = scheme.activation;
-  TRY_STATUS(bounded(io, scheme.weight.bits, "weight bits", 1, 32));
+  TRY_STATUS(one_of(io, scheme.weight.bits, "weight bits", {4, 8, 16, 32}));
   TRY_STATUS(bounded(io, scheme.weight.group_size, "weight group", 0, std::numeric_limits<int>::max()));
   TRY_STATUS(io.flag(scheme.weight.symmetric));
-  TRY_STATUS(bounded(io, activation.bits, "activation bits", 1, 32));
+  TRY_STATUS(one_of(io, activation.bits, "activation bits", {4, 8, 16}));
   auto rule = static_cast<uint8_t>(activation.rule);
   TRY_STATUS(bounded(io, rule, "activation rule", uint8_t{0},
                      static_cast<uint8_t>(quant::ActivationRule::kTwoSided)));

@@ -100,7 +100,8 @@ Status Parameters::restore_attention(const Attention& attention, const formats::
   };
   AttentionExtras& extras = *attention.into;
   extras.int8_cache = entry.kind == kInt8Attention;
-  if (entry.arrays.size() != 2) return data_corrupt("{} arrays, expected 2", entry.arrays.size());
+  if (entry.arrays.size() != 2 || entry.arrays[0].empty() != entry.arrays[1].empty())
+    return data_corrupt("{} arrays, expected scales of keys and of values, or neither", entry.arrays.size());
   if (!entry.arrays[0].empty())
     TRY_STATUS(restore_vector(entry.arrays[0], attention.heads.key, extras.key_scales));
   if (!entry.arrays[1].empty())
