@@ -158,15 +158,16 @@ Status http_post_all(const HttpTarget& target, size_t count, size_t parallel,
                      const std::function<std::string(size_t)>& body,
                      const std::function<Status(size_t, const std::string&)>& answer) {
   Transfers transfers(target, std::min(count, parallel));
-  size_t sent = 0;
-  for (size_t done = 0; done < count;) {
+  size_t sent = 0, done = 0;
+  const auto ended = [&](const Transfer& transfer, CURLcode code) -> Status {
+    const std::string text = TRY(transfer.answer(code));
+    ++done;
+    return answer(transfer.index(), text);
+  };
+  while (done < count) {
     for (; sent < count && !transfers.full(); ++sent)
       transfers.begin(sent, body(sent));
-    TRY_STATUS(transfers.wait([&](const Transfer& transfer, CURLcode code) -> Status {
-      const std::string text = TRY(transfer.answer(code));
-      ++done;
-      return answer(transfer.index(), text);
-    }));
+    TRY_STATUS(transfers.wait(ended));
   }
   return {};
 }

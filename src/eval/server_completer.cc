@@ -86,14 +86,13 @@ Result<std::vector<Completion>> ServerCompleter::complete(std::span<const std::s
       .url = options_.base_url + (options_.api == Api::kGenerate ? "/generate" : "/v1/completions"),
       .api_key = options_.api_key};
   std::vector<Completion> completions(prompts.size());
-  TRY_STATUS(http_post_all(
-      target, prompts.size(), static_cast<size_t>(options.parallel),
-      [&](size_t prompt) { return request_body(prompts[prompt], options); },
-      [&](size_t prompt, const std::string& body) -> Status {
-        completions[prompt] = TRY(parse_answer(body).context(fmt::format("prompt {}", prompt)));
-        on_done();
-        return {};
-      }));
+  const auto body = [&](size_t prompt) { return request_body(prompts[prompt], options); };
+  const auto answer = [&](size_t prompt, const std::string& text) -> Status {
+    completions[prompt] = TRY(parse_answer(text).context(fmt::format("prompt {}", prompt)));
+    on_done();
+    return {};
+  };
+  TRY_STATUS(http_post_all(target, prompts.size(), static_cast<size_t>(options.parallel), body, answer));
   return completions;
 }
 
