@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -17,12 +18,14 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "mutator.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 // Of the sanitizers' runtime, where there is one: their reports end the process without a signal.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
@@ -98,8 +101,8 @@ void mutate(std::vector<std::string> corpus, uint64_t seconds, uint64_t seed) {
 /// The number behind `name` in an argument like "-seconds=5".
 bool parse(std::string_view argument, std::string_view name, uint64_t& value) {
   if (!argument.starts_with(name)) return false;
-  value = std::strtoull(argument.substr(name.size()).data(), nullptr, 10);
-  return true;
+  const std::string_view number = argument.substr(name.size());
+  return std::from_chars(number.data(), number.data() + number.size(), value).ec == std::errc();
 }
 
 }  // namespace

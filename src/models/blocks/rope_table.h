@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "models/model_config.h"
@@ -14,8 +13,7 @@ namespace tessera::models {
 class RopeTable {
  public:
   /// Rows for positions [0, positions) at least.
-  RopeTable(RopeConfig rope, int32_t head_dim, int32_t positions)
-      : rope_(std::move(rope)), head_dim_(head_dim) {
+  RopeTable(const RopeConfig& rope, int32_t head_dim, int32_t positions) : rope_(rope), head_dim_(head_dim) {
     cover(positions);
   }
 
