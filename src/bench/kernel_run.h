@@ -25,8 +25,9 @@ class KernelRun {
   virtual ~KernelRun() = default;
   virtual Status run() = 0;
 
-  double macs = 0;                          // multiply-adds of one run
-  double bytes = 0;                         // that one run reads from memory, at least
+  double macs = 0;           // multiply-adds of one run
+  double bytes = 0;          // that one run reads from memory, at least
+  bool from_caches = false;  // `bytes` are read and written where they last were, not in memory
   const kernels::PeakLoop* loop = nullptr;  // bounds the multiply-adds; null: none does
   std::string detail;                       // kernel and instruction set: "gemm_s8/avx512"
 };
@@ -50,5 +51,7 @@ std::vector<KernelCase> linear_cases();
 std::vector<KernelCase> attention_cases();
 /// A layer with experts of Qwen3-30B-A3B: a prompt and decoding.
 std::vector<KernelCase> moe_cases();
+/// The kernels between the products, on rows as wide as in Qwen3-0.6B and 8B.
+std::vector<KernelCase> row_cases();
 
 }  // namespace tessera::bench

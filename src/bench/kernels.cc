@@ -23,7 +23,7 @@ constexpr int kMaxRepeats = 100'000;
 
 Result<std::vector<KernelCase>> choose_cases(const KernelOptions& options) {
   std::vector<KernelCase> cases;
-  for (auto* const group : {linear_cases, attention_cases, moe_cases})
+  for (auto* const group : {linear_cases, attention_cases, moe_cases, row_cases})
     std::ranges::move(group(), std::back_inserter(cases));
   try {
     const std::regex pattern(options.pattern);
@@ -120,8 +120,9 @@ class Bench {
   Status measure_round(KernelRun& run, OneDnn::Matmul* yardstick, Repeated& ours, Repeated& theirs,
                        KernelResult& result) {
     const double multiply = run.loop == nullptr ? 0 : run.macs / meter_.macs_per_second(*run.loop);
-    const double read = run.bytes / meter_.dram_bytes_per_second();
-    result.bound = run.loop != nullptr && multiply >= read ? run.loop->name : "dram";
+    const MemoryLevel level = run.from_caches ? meter_.level_of(run.bytes) : MemoryLevel::kDram;
+    const double read = run.bytes / meter_.bytes_per_second(level);
+    result.bound = run.loop != nullptr && multiply >= read ? run.loop->name : name_of(level);
     const double seconds = TRY(ours.seconds(run));
     result.gmacs.add(run.macs / seconds / 1e9);
     result.gbs.add(run.bytes / seconds / 1e9);

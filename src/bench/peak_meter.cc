@@ -99,6 +99,35 @@ double PeakMeter::l2_bytes_per_second() {
   return read(0, bytes, static_cast<int>(4 * kCacheRun / bytes));
 }
 
+std::string_view name_of(MemoryLevel level) {
+  switch (level) {
+    case MemoryLevel::kL2:
+      return "l2";
+    case MemoryLevel::kL3:
+      return "l3";
+    case MemoryLevel::kDram:
+      return "dram";
+  }
+  return "";
+}
+
+double PeakMeter::bytes_per_second(MemoryLevel level) {
+  switch (level) {
+    case MemoryLevel::kL2:
+      return l2_bytes_per_second();
+    case MemoryLevel::kL3:
+      return l3_bytes_per_second();
+    case MemoryLevel::kDram:
+      break;
+  }
+  return dram_bytes_per_second();
+}
+
+MemoryLevel PeakMeter::level_of(double bytes) const {
+  if (bytes <= static_cast<double>(caches_.l2_bytes * pool_.size())) return MemoryLevel::kL2;
+  return bytes <= static_cast<double>(caches_.l3_bytes) ? MemoryLevel::kL3 : MemoryLevel::kDram;
+}
+
 const kernels::PeakLoop* find_loop(std::string_view name) {
   for (const kernels::PeakLoop& loop : kernels::peak_loops()) {
     if (loop.name == name) return &loop;

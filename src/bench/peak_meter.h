@@ -20,6 +20,9 @@ struct CacheSizes {
 /// As the system says it; 1 MiB and 32 MiB where it says nothing.
 CacheSizes cache_sizes();
 
+enum class MemoryLevel : uint8_t { kL2, kL3, kDram };
+std::string_view name_of(MemoryLevel level);
+
 class PeakMeter {
  public:
   /// `pool` outlives this.
@@ -32,6 +35,9 @@ class PeakMeter {
   /// The same from half of the last-level cache, and from half of each core's second level.
   double l3_bytes_per_second();
   double l2_bytes_per_second();
+  double bytes_per_second(MemoryLevel level);
+  /// The level that holds `bytes` which all threads share.
+  MemoryLevel level_of(double bytes) const;
 
  private:
   double read(int64_t first, int64_t bytes, int repeats);

@@ -1,6 +1,7 @@
 #include "cli/quantize.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "compress/quantize.h"
 
@@ -9,6 +10,40 @@ namespace {
 
 double megabytes(uint64_t bytes) {
   return static_cast<double>(bytes) / 1e6;
+}
+
+void add_method_options(CLI::App& command, QuantizeArguments& arguments) {
+  auto& calibration = arguments.options.calibration;
+  command
+      .add_option(
+          "--method", arguments.method,
+          "rtn: round to nearest; gptq: by what calibration text feeds each linear, layer after layer")
+      ->check(CLI::IsMember({"rtn", "gptq"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--rotate", arguments.rotate,
+          "hadamard: spread outliers over all channels by rotations that are folded into the weights; any "
+          "engine runs the result. online: also the inputs of down_proj while the model runs "
+          "(transform_config)")
+      ->check(CLI::IsMember({"none", "hadamard", "online"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--clip", arguments.clip,
+          "none: scales reach the largest weight; mse: each scale is the one with the least squared error")
+      ->check(CLI::IsMember({"none", "mse"}))
+      ->capture_default_str();
+  command.add_option(
+      "--calibration", calibration.file,
+      "gptq: text, or .jsonl of objects with \"text\" or \"messages\"; default: a novel's beginning");
+  command.add_option("--calibration-sequences", calibration.sequences, "gptq: at most")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command.add_option("--calibration-length", calibration.length, "gptq: tokens of a sequence")
+      ->check(CLI::Range(16, 131072))
+      ->capture_default_str();
+  command.add_option("--seed", arguments.seed, "of --rotate's signs")->capture_default_str();
 }
 
 }  // namespace
@@ -21,16 +56,22 @@ void add_quantize_options(CLI::App& command, QuantizeArguments& arguments) {
       .add_option("--scheme", options.scheme,
                   "w8a8, w4a8, w4a4, w8a16, w4a16, or w4a4-w8a8: w4a4 with o_proj and down_proj at w8a8")
       ->required();
-  command.add_option("--format", options.format, "of the checkpoint; modelslim: w8a8, w4a8, w4a4 and w4a4-w8a8, per channel")
+  command
+      .add_option("--format", options.format,
+                  "of the checkpoint; modelslim: w8a8, w4a8, w4a4 and w4a4-w8a8, per channel")
       ->check(CLI::IsMember({"compressed-tensors", "modelslim"}))
       ->capture_default_str();
-  command.add_option("--method", arguments.method, "rtn: round to nearest")
-      ->check(CLI::IsMember({"rtn"}))
-      ->capture_default_str();
+  add_method_options(command, arguments);
   command.add_option(
       "--group-size", arguments.group_size,
       "input columns that share a scale: 32, 64, 128 or channel; default: channel for w8a8 and w4a4, "
       "else the largest that divides every width");
+  command
+      .add_option(
+          "--activation-group", options.activation_group,
+          "w4a4: columns of a token that share a scale, such as 32 (with --group-size 32); 0: all of them")
+      ->check(CLI::IsMember({0, 32, 64, 128}))
+      ->capture_default_str();
   command
       .add_option("--lm-head", options.lm_head,
                   "the output head: none (float), w8a8 (recommended: perplexity +1 %) or w4a8 (+46 % on a "
@@ -56,10 +97,20 @@ Status run_quantize(const QuantizeArguments& arguments) {
   if (!arguments.group_size.empty())
     options.group_size = TRY(compress::parse_group_size(arguments.group_size));
   if (!arguments.storage.empty()) options.storage = TRY(compress::parse_storage(arguments.storage));
+  if (arguments.method == "gptq") options.method = compress::Method::kGptq;
+  if (arguments.clip == "mse") options.clip = quant::Clip::kLeastSquares;
+  if (arguments.rotate != "none")
+    options.rotate = {.seed = arguments.seed, .online = arguments.rotate == "online"};
   const auto summary = TRY(compress::quantize_directory(options));
   fmt::print("{}: {} linears in {}, {:.1f} MB (were {:.1f} MB); {:.1f} MB in all, {}\n", options.output,
              summary.linears, fmt::join(summary.schemes, " and "), megabytes(summary.linear_bytes),
              megabytes(summary.source_linear_bytes), megabytes(summary.total_bytes), summary.format);
+  if (options.method == compress::Method::kGptq)
+    fmt::print("calibrated on {} rows or more each\n", summary.calibration_rows);
+  if (!summary.plainly_rounded.empty()) {
+    fmt::print("rounded to nearest, since nothing reached them: {}\n",
+               fmt::join(summary.plainly_rounded, ", "));
+  }
   return {};
 }
 

@@ -11,7 +11,8 @@ namespace tessera::cli {
 
 struct QuantizeArguments {
   compress::QuantizeOptions options;  // all but what the texts below say
-  std::string method = "rtn";
+  std::string method = "rtn", rotate = "none", clip = "none";
+  uint64_t seed = 0;
   std::string group_size, storage;  // empty: the scheme's default
 };
 

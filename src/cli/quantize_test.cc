@@ -37,7 +37,7 @@ TEST(QuantizeCommand, ParsesItsOptions) {
   EXPECT_EQ(all.options.lm_head, "w8a8");
   EXPECT_EQ(defaults.options.lm_head, "none");
   EXPECT_THROW(parse("--model-path m --output o"), CLI::RequiredError);
-  EXPECT_THROW(parse("--model-path m --output o --scheme w8a8 --method gptq"), CLI::ValidationError);
+  EXPECT_THROW(parse("--model-path m --output o --scheme w8a8 --method awq"), CLI::ValidationError);
   EXPECT_THROW(parse("--model-path m --output o --scheme w8a8 --format gguf"), CLI::ValidationError);
 }
 

@@ -5,13 +5,16 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "base/file.h"
 #include "base/progress.h"
+#include "compress/calibrate/calibrated_rounding.h"
+#include "compress/float_model.h"
 #include "compress/output_directory.h"
 #include "compress/quantize_modelslim.h"
+#include "compress/rotate/rotated_reader.h"
 #include "compress/rtn.h"
-#include "formats/hf/model_dir.h"
 #include "formats/json_limits.h"
 #include "formats/weight_format.h"
 
@@ -30,36 +33,106 @@ struct OutputSpecs {
   std::vector<size_t> first;
 };
 
+DType stored_dtype(const QuantizePlan& plan, DType dtype) {
+  return plan.float_dtype.value_or(dtype);
+}
+
 OutputSpecs output_specs(const QuantizePlan& plan) {
   OutputSpecs result;
   for (const QuantizedLinear& linear : plan.linears) {
     const PlannedPart& part = plan.parts[linear.part];
     result.first.push_back(result.specs.size());
-    auto specs =
-        linear_specs(linear.name, linear.out, linear.in, part.weight, linear.source->dtype, part.storage);
+    auto specs = linear_specs(linear.name, linear.out, linear.in, part.weight,
+                              stored_dtype(plan, linear.source->dtype), part.storage);
     std::ranges::move(specs, std::back_inserter(result.specs));
   }
   result.first.push_back(result.specs.size());
   for (const TensorInfo* copy : plan.copies)
-    result.specs.push_back({copy->name, copy->dtype, copy->shape});
+    result.specs.push_back({copy->name, stored_dtype(plan, copy->dtype), copy->shape});
   return result;
 }
 
-Status write_linear(const TensorSource& source, const QuantizedLinear& linear, const PlannedPart& part,
-                    std::span<const TensorSpec> specs, ThreadPool& pool, SafetensorsWriter& writer) {
-  const Tensor weight = TRY(source.read(linear.source->name));
-  const EncodedLinear encoded =
-      TRY(encode_rtn(weight.view(), linear.source->name, part.weight, part.storage, pool));
-  TRY_STATUS(writer.write(specs[0].name, {encoded.weight.data(), encoded.weight.size()}));
-  TRY_STATUS(writer.write(specs[1].name, {encoded.scales.data(), encoded.scales.size()}));
-  if (specs.size() < 3) return {};
-  const std::array<int64_t, 2> shape = {linear.out, linear.in};
-  return writer.write(specs[2].name, std::as_bytes(std::span(shape)));
+/// Writes the tensors of a plan, one linear or copy at a time, in any order.
+class TensorWriter {
+ public:
+  TensorWriter(const TensorSource& source, const QuantizePlan& plan, const OutputSpecs& output,
+               quant::Clip clip, ThreadPool& pool, SafetensorsWriter& writer)
+      : source_(source), plan_(plan), output_(output), clip_(clip), pool_(pool), writer_(writer) {}
+
+  /// Linear `index` of the plan, rounded to nearest.
+  Status round(size_t index) {
+    const QuantizedLinear& linear = plan_.linears[index];
+    const PlannedPart& part = plan_.parts[linear.part];
+    const Tensor weight = TRY(source_.read(linear.source->name));
+    const quant::Rounding rounding{.scale_dtype = stored_dtype(plan_, weight.dtype()), .clip = clip_};
+    return write(index, TRY(encode_rtn(weight.view(), linear.source->name, part.weight, rounding,
+                                       part.storage, pool_)));
+  }
+
+  Status write(size_t index, const EncodedLinear& encoded) {
+    const QuantizedLinear& linear = plan_.linears[index];
+    const auto specs = std::span(output_.specs)
+                           .subspan(output_.first[index], output_.first[index + 1] - output_.first[index]);
+    TRY_STATUS(writer_.write(specs[0].name, {encoded.weight.data(), encoded.weight.size()}));
+    TRY_STATUS(writer_.write(specs[1].name, {encoded.scales.data(), encoded.scales.size()}));
+    if (specs.size() < 3) return {};
+    const std::array<int64_t, 2> shape = {linear.out, linear.in};
+    return writer_.write(specs[2].name, std::as_bytes(std::span(shape)));
+  }
+
+  Status copy(const TensorInfo& info) {
+    const Tensor tensor = TRY(source_.read(info.name));
+    const DType dtype = stored_dtype(plan_, info.dtype);
+    if (dtype == info.dtype) return writer_.write(info.name, {tensor.data(), tensor.bytes()});
+    std::vector<float> values(static_cast<size_t>(tensor.shape().numel()));
+    quant::widen(info.dtype, tensor.data(), values);
+    std::vector<std::byte> narrow(values.size() * dtype_size(dtype));
+    quant::narrow(values, dtype, narrow.data());
+    return writer_.write(info.name, narrow);
+  }
+
+ private:
+  const TensorSource& source_;
+  const QuantizePlan& plan_;
+  const OutputSpecs& output_;
+  quant::Clip clip_;
+  ThreadPool& pool_;
+  SafetensorsWriter& writer_;
+};
+
+bool is_in_a_layer(const QuantizedLinear& linear) {
+  return linear.name.find(".layers.") != std::string::npos;
 }
 
-Status write_tensors(const TensorSource& source, const QuantizePlan& plan, const OutputSpecs& output,
-                     int threads, SafetensorsWriter& writer) {
-  ThreadPool pool(threads > 0 ? threads : default_thread_count());
+/// The linears of decoder layers by GPTQ.
+Result<CalibrationSummary> write_calibrated(const FloatModel& model, const QuantizePlan& plan,
+                                            const QuantizeOptions& options, TensorWriter& writer,
+                                            ThreadPool& pool) {
+  const CalibrationData data = TRY(read_calibration(options.model_path, options.calibration));
+  const auto algebra = TRY(DenseAlgebra::open(pool.size()));
+  std::unordered_map<std::string, size_t> indices;
+  std::vector<LinearToRound> linears;
+  for (size_t i = 0; i < plan.linears.size(); ++i) {
+    const QuantizedLinear& linear = plan.linears[i];
+    if (!is_in_a_layer(linear)) continue;
+    indices.emplace(linear.name, i);
+    linears.push_back({linear.name, formats::compressed_tensors::scheme_of(plan.config.groups[linear.part])});
+  }
+  const CalibratedOptions rules{
+      .rounding = {.scale_dtype = stored_dtype(plan, plan.linears.front().source->dtype),
+                   .clip = options.clip}};
+  CalibratedRounding rounding(model.source(), *model.reader, *model.config, rules, *algebra, pool);
+  return rounding.run(linears, data, [&](const std::string& name, const RoundedLinear& rounded) -> Status {
+    const size_t index = indices.at(name);
+    const QuantizedLinear& linear = plan.linears[index];
+    const PlannedPart& part = plan.parts[linear.part];
+    return writer.write(index, TRY(encode_codes(rounded, linear.out, part.weight.bits,
+                                                rules.rounding.scale_dtype, part.storage)));
+  });
+}
+
+/// Everything that no calibration has written.
+Status write_plainly(const QuantizePlan& plan, bool layers_too, TensorWriter& writer) {
   uint64_t total = 0;
   for (const QuantizedLinear& linear : plan.linears)
     total += linear.source->bytes;
@@ -68,14 +141,11 @@ Status write_tensors(const TensorSource& source, const QuantizePlan& plan, const
   Progress progress("quantizing", total);
   for (size_t i = 0; i < plan.linears.size(); ++i) {
     const QuantizedLinear& linear = plan.linears[i];
-    const auto specs =
-        std::span(output.specs).subspan(output.first[i], output.first[i + 1] - output.first[i]);
-    TRY_STATUS(write_linear(source, linear, plan.parts[linear.part], specs, pool, writer));
+    if (layers_too || !is_in_a_layer(linear)) TRY_STATUS(writer.round(i));
     progress.advance(linear.source->bytes, linear.name);
   }
   for (const TensorInfo* copy : plan.copies) {
-    const Tensor tensor = TRY(source.read(copy->name));
-    TRY_STATUS(writer.write(copy->name, {tensor.data(), tensor.bytes()}));
+    TRY_STATUS(writer.copy(*copy));
     progress.advance(copy->bytes, copy->name);
   }
   return {};
@@ -98,20 +168,30 @@ QuantizeSummary summarize(const QuantizePlan& plan, const OutputSpecs& output, u
   return summary;
 }
 
-Result<QuantizeSummary> write_compressed_tensors(const TensorSource& source, const QuantizePlan& plan,
+Result<QuantizeSummary> write_compressed_tensors(const FloatModel& model, const QuantizePlan& plan,
                                                  const QuantizeOptions& options) {
   TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
   const OutputSpecs output = output_specs(plan);
-  auto writer = TRY(SafetensorsWriter::create(options.output, output.specs));
-  TRY_STATUS(write_tensors(source, plan, output, options.threads, writer));
-  TRY_STATUS(writer.commit());
-  return summarize(plan, output, writer.total_bytes());
+  auto file = TRY(SafetensorsWriter::create(options.output, output.specs));
+  ThreadPool pool(options.threads > 0 ? options.threads : default_thread_count());
+  TensorWriter writer(model.source(), plan, output, options.clip, pool, file);
+  CalibrationSummary calibration;
+  const bool calibrated = options.method == Method::kGptq;
+  if (calibrated) calibration = TRY(write_calibrated(model, plan, options, writer, pool));
+  TRY_STATUS(write_plainly(plan, !calibrated, writer));
+  TRY_STATUS(file.commit());
+  QuantizeSummary summary = summarize(plan, output, file.total_bytes());
+  summary.plainly_rounded = std::move(calibration.plainly_rounded);
+  summary.calibration_rows = calibration.least_rows;
+  return summary;
 }
 
 Status check_format(const QuantizeOptions& options) {
   if (options.format == "compressed-tensors") return {};
   if (options.format != "modelslim")
     return invalid_argument("--format={}, expected compressed-tensors or modelslim", options.format);
+  if (options.method != Method::kRtn || options.rotate || options.clip != quant::Clip::kNone)
+    return unsupported("--format=modelslim with --method, --clip or --rotate: expected compressed-tensors");
   if (options.storage)
     return invalid_argument("--storage with --format=modelslim, which has one form: expected none");
   return {};
@@ -121,28 +201,19 @@ Status check_format(const QuantizeOptions& options) {
 
 Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   TRY_STATUS(check_format(options));
-  formats::ModelDir model = TRY(formats::open_model_dir(options.model_path));
-  if (const auto* quantized = formats::compressed_tensors::find_config(model.config); quantized != nullptr) {
-    return invalid_argument(
-        "{}/config.json: quantization_config is present, expected a float model to quantize",
-        options.model_path);
-  }
-  const auto source = TRY(formats::open_safetensors_dir(options.model_path));
-  const auto reader = TRY(formats::open_weight_reader(model.config, options.model_path, *source));
-  if (reader->format_name() != "none") {
-    return invalid_argument("{}: weights of format {}, expected a float model to quantize",
-                            options.model_path, reader->format_name());
-  }
-  const auto tied = model.config.find("tie_word_embeddings");
-  const bool is_tied = tied != model.config.end() && *tied == true;
-  const QuantizePlan plan = TRY(plan_quantization(*source, is_tied, options));
+  FloatModel model = TRY(open_float_model(options));
+  QuantizePlan plan = TRY(plan_quantization(model.source(), model.tied, options));
+  // Rotated tensors are computed in more than the checkpoint's precision; the file keeps that.
+  if (model.rotated) plan.float_dtype = model.files->find(plan.linears.front().name + ".weight")->dtype;
   const bool modelslim = options.format == "modelslim";
-  QuantizeSummary summary = TRY(modelslim ? write_modelslim(*source, plan, options)
-                                          : write_compressed_tensors(*source, plan, options));
+  QuantizeSummary summary = TRY(modelslim ? write_modelslim(model.source(), plan, options)
+                                          : write_compressed_tensors(model, plan, options));
   TRY_STATUS(copy_side_files(options.model_path, options.output));
-  if (plan.untie) model.config["tie_word_embeddings"] = false;
-  if (!modelslim) model.config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
-  const std::string text = TRY(formats::dump_json(model.config, "config.json"));
+  nlohmann::json& config = model.directory.config;
+  if (plan.untie) config["tie_word_embeddings"] = false;
+  if (model.rotated) plan.config.transforms = online_transforms(*model.rotated);
+  if (!modelslim) config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
+  const std::string text = TRY(formats::dump_json(config, "config.json"));
   TRY_STATUS(write_text_file(std::filesystem::path(options.output) / "config.json", text + "\n"));
   return summary;
 }

@@ -14,6 +14,8 @@ struct QuantizeSummary {
   uint64_t total_bytes = 0;  // of all tensors in the output
   std::string format = {};   // "pack-quantized", "mixed-precision", "modelslim", ...
   std::vector<std::string> schemes = {};
+  std::vector<std::string> plainly_rounded = {};  // by a calibration that saw no use for them
+  int64_t calibration_rows = 0;                   // the fewest that a linear saw
 };
 
 /// Reads options.model_path, writes options.output (created when absent). config.json is written last: a

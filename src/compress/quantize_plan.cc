@@ -1,11 +1,14 @@
 #include "compress/quantize_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "formats/compressed_tensors/targets.h"
 #include "formats/float_weights.h"
+#include "ops/linear.h"
 
 namespace tessera::compress {
 namespace {
@@ -136,7 +139,15 @@ Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<
         options.scheme);
   }
   plan.parts.push_back({{.bits = part.weight_bits, .group_size = *chosen}, storage});
-  plan.config.groups.push_back(config_group(part, *chosen, storage, index, std::move(targets)));
+  auto& group =
+      plan.config.groups.emplace_back(config_group(part, *chosen, storage, index, std::move(targets)));
+  if (options.activation_group == 0 || part.activation_bits != 4) return {};
+  group.input_activations->strategy = "group";
+  group.input_activations->group_size = options.activation_group;
+  for (const quant::PartLinear& member : members) {
+    TRY_STATUS(ops::Linear::check(formats::compressed_tensors::scheme_of(group), member.in)
+                   .context(fmt::format("--activation-group={}: {}", options.activation_group, member.name)));
+  }
   return {};
 }
 

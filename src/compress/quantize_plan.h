@@ -3,21 +3,27 @@
 // refused is refused here, before a byte is written. Plain data, thread-safe to read.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "compress/calibrate/calibration_text.h"
 #include "compress/recipe.h"
+#include "compress/rotate/rotated_source.h"
 #include "formats/tensor_source.h"
 
 namespace tessera::compress {
+
+enum class Method : uint8_t { kRtn, kGptq };
 
 struct QuantizeOptions {
   std::string model_path;
   std::string output;
   std::string scheme;
   GroupSizeOption group_size;
+  int activation_group = 0;                   // of w4a4: columns of a token that share a scale; 0: all
   std::optional<Storage> storage;             // absent: each part's default
   std::string format = "compressed-tensors";  // or modelslim
   std::string lm_head = "none";               // or w8a8, w4a8: the output head, per channel
@@ -25,6 +31,10 @@ struct QuantizeOptions {
       ignore;          // regexes on module names, matched from the start, as in quantization_config
   bool force = false;  // write into a directory that is not empty
   int threads = 0;     // 0: default_thread_count()
+  Method method = Method::kRtn;
+  quant::Clip clip = quant::Clip::kNone;
+  std::optional<RotateOptions> rotate = {};
+  CalibrationText calibration = {};  // of gptq
 };
 
 struct QuantizedLinear {
@@ -43,7 +53,8 @@ struct QuantizePlan {
   std::vector<PlannedPart> parts;
   std::vector<QuantizedLinear> linears;
   std::vector<const formats::TensorInfo*> copies;
-  bool untie = false;  // a tied head is quantized: config.json says tie_word_embeddings=false
+  std::optional<DType> float_dtype;  // of copies and scales; absent: as they are
+  bool untie = false;                // a tied head is quantized: config.json says tie_word_embeddings=false
   formats::compressed_tensors::QuantizationConfig config;
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -46,13 +47,19 @@ inline Result<std::unique_ptr<models::Model>> load(const std::string& path,
   return models::Model::load(options);
 }
 
-/// Logits [24, vocab] of one sequence.
-inline std::vector<float> logits_of(models::Model& model) {
+/// 24 tokens of no meaning.
+inline std::vector<int32_t> some_ids() {
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < 24; ++i)
     ids.push_back((i * 37 + 11) % 512);
-  const std::vector<int32_t> pages = {0, 1, 2};
-  auto cache = model.make_cache(8, 3);
+  return ids;
+}
+
+/// Logits [ids, vocab] of one sequence.
+inline std::vector<float> logits_of(models::Model& model, const std::vector<int32_t>& ids = some_ids()) {
+  std::vector<int32_t> pages((ids.size() + 7) / 8);
+  std::iota(pages.begin(), pages.end(), 0);
+  auto cache = model.make_cache(8, static_cast<int32_t>(pages.size()));
   EXPECT_TRUE(cache.has_value());
   const std::vector<models::Chunk> chunks{
       {.ids = ids, .pages = pages, .logits = models::Chunk::Logits::kAll}};

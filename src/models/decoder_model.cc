@@ -9,18 +9,17 @@
 #include "base/log.h"
 #include "base/process_memory.h"
 #include "formats/hf/model_dir.h"
-#include "kernels/rmsnorm/rmsnorm.h"
 #include "models/architecture.h"
 #include "models/blocks/attention_block.h"
 #include "models/blocks/mlp_block.h"
 #include "models/blocks/moe_block.h"
+#include "models/blocks/norm_rows.h"
 #include "models/decoder_weights.h"
 #include "models/loader/dummy_checkpoint.h"
 #include "models/loader/load_choices.h"
 #include "models/loader/packed_model.h"
 #include "models/loader/quantize_at_load.h"
 #include "models/model.h"
-#include "ops/parallel_rows.h"
 
 namespace tessera::models {
 namespace {
@@ -62,9 +61,6 @@ class DecoderModel final : public Model {
                            MatrixView<float> delta) const;
   MatrixView<const float> run_layers(const Step& step, std::span<const Chunk> chunks,
                                      MatrixView<float> hidden);
-  void norm(MatrixView<const float> x, const NormWeights& weights, MatrixView<float> y);
-  void add_norm(MatrixView<float> hidden, MatrixView<const float> delta, const NormWeights& weights,
-                MatrixView<float> y);
   void run_head(MatrixView<const float> rows, MatrixView<float> logits);
 
   ModelConfig config_;
@@ -199,47 +195,6 @@ Status DecoderModel::gather_rows(std::span<const Chunk> chunks, const cache::KvC
   return {};
 }
 
-/// Rows [begin, end) of y += the norm's bias.
-void add_bias(const NormWeights& weights, MatrixView<float> y, int64_t begin, int64_t end) {
-  if (weights.bias.empty()) return;
-  for (int64_t row = begin; row < end; ++row) {
-    float* values = y.row(row);
-    for (int64_t column = 0; column < y.cols; ++column)
-      values[column] += weights.bias[static_cast<size_t>(column)];
-  }
-}
-
-void DecoderModel::norm(MatrixView<const float> x, const NormWeights& weights, MatrixView<float> y) {
-  ops::parallel_rows(pool_, x.rows, x.cols, [&](int64_t begin, int64_t end) {
-    kernels::rmsnorm({.x = x.row(begin),
-                      .x_stride = x.stride,
-                      .w = weights.weight.data(),
-                      .eps = config_.norm_eps,
-                      .y = y.row(begin),
-                      .y_stride = y.stride,
-                      .rows = end - begin,
-                      .cols = x.cols});
-    add_bias(weights, y, begin, end);
-  });
-}
-
-void DecoderModel::add_norm(MatrixView<float> hidden, MatrixView<const float> delta,
-                            const NormWeights& weights, MatrixView<float> y) {
-  ops::parallel_rows(pool_, hidden.rows, hidden.cols, [&](int64_t begin, int64_t end) {
-    kernels::add_rmsnorm({.h = hidden.row(begin),
-                          .h_stride = hidden.stride,
-                          .delta = delta.row(begin),
-                          .delta_stride = delta.stride,
-                          .w = weights.weight.data(),
-                          .eps = config_.norm_eps,
-                          .y = y.row(begin),
-                          .y_stride = y.stride,
-                          .rows = end - begin,
-                          .cols = hidden.cols});
-    add_bias(weights, y, begin, end);
-  });
-}
-
 /// Moves the rows whose logits are asked for to the front of both; how many they are.
 int64_t DecoderModel::keep_wanted_rows(std::span<const Chunk> chunks, MatrixView<float> hidden,
                                        MatrixView<float> delta) const {
@@ -266,7 +221,8 @@ MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<con
                                                  MatrixView<float> hidden) {
   auto normed = normed_.matrix(step.rows(), config_.hidden);
   auto delta = delta_.matrix(step.rows(), config_.hidden);
-  norm(hidden, weights_.layers.front().attention_norm, normed);
+  const float eps = config_.norm_eps;
+  norm_rows(hidden, weights_.layers.front().attention_norm, eps, normed, pool_);
   for (size_t index = 0; index < weights_.layers.size(); ++index) {
     const LayerWeights& layer = weights_.layers[index];
     const bool last = index + 1 == weights_.layers.size();
@@ -278,13 +234,14 @@ MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<con
       delta = delta.row_range(0, kept);
       if (kept == 0) break;
     }
-    add_norm(hidden, delta, layer.mlp_norm, normed);
+    add_norm_rows(hidden, delta, layer.mlp_norm, eps, normed, pool_);
     if (layer.moe.experts.empty()) {
       mlp_.forward(layer.mlp, normed, delta, pool_);
     } else {
       moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
     }
-    add_norm(hidden, delta, last ? weights_.final_norm : weights_.layers[index + 1].attention_norm, normed);
+    add_norm_rows(hidden, delta, last ? weights_.final_norm : weights_.layers[index + 1].attention_norm, eps,
+                  normed, pool_);
   }
   return normed;
 }

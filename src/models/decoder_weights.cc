@@ -54,6 +54,21 @@ int64_t mlp_bytes(const MlpWeights& weights) {
 
 }  // namespace
 
+void declare_layer(const ModelConfig& config, int32_t index, LayerWeights& layer, Parameters& parameters) {
+  const std::string prefix = fmt::format("model.layers.{}.", index);
+  declare_norm(prefix + "input_layernorm", config.hidden, layer.attention_norm, parameters);
+  declare_attention(config, prefix + "self_attn.", layer.attention, parameters);
+  parameters.attention(layer.attention.extras, prefix + "self_attn",
+                       {.query = config.heads, .key = config.kv_heads, .dim = config.head_dim});
+  declare_norm(prefix + "post_attention_layernorm", config.hidden, layer.mlp_norm, parameters);
+  if (config.is_moe_layer(index)) {
+    declare_moe(config, prefix + "mlp.", layer.moe, parameters);
+  } else {
+    declare_mlp(prefix + "mlp.", config.hidden, config.intermediate, bias_if(config.mlp_bias), layer.mlp,
+                parameters);
+  }
+}
+
 Parameters declare(const ModelConfig& config, DecoderWeights& weights) {
   Parameters parameters;
   if (config.tied_embeddings) {
@@ -64,21 +79,8 @@ Parameters declare(const ModelConfig& config, DecoderWeights& weights) {
     parameters.linear(weights.head, "lm_head", config.vocab, config.hidden);
   }
   weights.layers.resize(static_cast<size_t>(config.layers));
-  for (int32_t index = 0; index < config.layers; ++index) {
-    LayerWeights& layer = weights.layers[static_cast<size_t>(index)];
-    const std::string prefix = fmt::format("model.layers.{}.", index);
-    declare_norm(prefix + "input_layernorm", config.hidden, layer.attention_norm, parameters);
-    declare_attention(config, prefix + "self_attn.", layer.attention, parameters);
-    parameters.attention(layer.attention.extras, prefix + "self_attn",
-                         {.query = config.heads, .key = config.kv_heads, .dim = config.head_dim});
-    declare_norm(prefix + "post_attention_layernorm", config.hidden, layer.mlp_norm, parameters);
-    if (config.is_moe_layer(index)) {
-      declare_moe(config, prefix + "mlp.", layer.moe, parameters);
-    } else {
-      declare_mlp(prefix + "mlp.", config.hidden, config.intermediate, bias_if(config.mlp_bias), layer.mlp,
-                  parameters);
-    }
-  }
+  for (int32_t index = 0; index < config.layers; ++index)
+    declare_layer(config, index, weights.layers[static_cast<size_t>(index)], parameters);
   declare_norm("model.norm", config.hidden, weights.final_norm, parameters);
   return parameters;
 }

@@ -51,6 +51,9 @@ struct DecoderWeights {
   DecoderWeights& operator=(const DecoderWeights&) = delete;
 };
 
+/// Declares the parameters of layer `index`.
+void declare_layer(const ModelConfig& config, int32_t index, LayerWeights& layer, Parameters& parameters);
+
 /// Sizes `weights` and declares every parameter of `config`.
 Parameters declare(const ModelConfig& config, DecoderWeights& weights);
 

@@ -24,13 +24,13 @@ namespace tessera::models {
 enum class LoadFormat : uint8_t { kAuto, kSafetensors, kDummy };
 
 struct LoadOptions {
-  std::string model_path;    // may be empty when `packed` is set
-  std::string packed;        // a packed file to map instead of reading model_path
-  std::string packed_cache;  // a directory of packed files, made of model_path where they are missing
+  std::string model_path;         // may be empty when `packed` is set
+  std::string packed = {};        // a packed file to map instead of reading model_path
+  std::string packed_cache = {};  // a directory of packed files, made of model_path where they are missing
   LoadFormat load_format = LoadFormat::kAuto;  // kDummy: weights of DummyOptions; only config.json is read
-  std::string dtype = "auto";        // auto | bfloat16 | float32: how float weights and the cache are kept
-  std::string weight_layout;         // nz | nd: tiles as kernels walk them, or rows; empty: nz
-  std::string quantization;          // empty: what the checkpoint says; else models/loader/quantize_at_load.h
+  std::string dtype = "auto";      // auto | bfloat16 | float32: how float weights and the cache are kept
+  std::string weight_layout = {};  // nz | nd: tiles as kernels walk them, or rows; empty: nz
+  std::string quantization = {};   // empty: what the checkpoint says; else models/loader/quantize_at_load.h
   std::string kv_cache_dtype = "auto";  // auto: as dtype | bf16 | int8: a scale per token and head
   int threads = 0;                      // 0: all physical cores this process may use
 };

@@ -79,6 +79,10 @@ Status Linear::check(const quant::LinearScheme& scheme, int64_t in) {
   return {};
 }
 
+void Linear::observe(InputObserver observer) {
+  weights_ = observed_weights(std::move(weights_), std::move(observer));
+}
+
 int64_t Linear::packed_bytes() const {
   return (weights_ == nullptr ? 0 : weights_->bytes()) + static_cast<int64_t>(bias_.size()) +
          (transform_ == nullptr ? 0 : transform_->bytes()) +

@@ -17,6 +17,7 @@
 #include "formats/packed/packed_transform.h"
 #include "ops/linear_input.h"
 #include "ops/packed_weights.h"
+#include "ops/weights/observed_weights.h"
 #include "quant/linear_data.h"
 #include "tensor/matrix.h"
 
@@ -42,6 +43,9 @@ class Linear {
   /// Whether a kernel runs weights of `in` columns in this scheme; kUnsupported says what is missing. Before
   /// any read.
   static Status check(const quant::LinearScheme& scheme, int64_t in);
+
+  /// Shows every input from now on; the weights are float32. Before the linear is used.
+  void observe(InputObserver observer);
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }

@@ -35,10 +35,19 @@ float zero_scale(DType dtype);
 /// The symmetric scale of values with largest magnitude `absmax`. Finite and > 0 if absmax is finite.
 float symmetric_scale(float absmax, int bits, DType scale_dtype);
 
+/// What becomes of values far from the others.
+enum class Clip : uint8_t {
+  kNone,         // the scale reaches the largest: what the library does
+  kLeastSquares  // the scale, down to half of that, which leaves the least sum of squared errors
+};
+
+/// The scale of `values` by `clip`, as `scale_dtype` stores it. NaN and infinities give an undefined one.
+float choose_scale(std::span<const float> values, int bits, DType scale_dtype, Clip clip);
+
 /// Encodes `row` [K] into `codes` [K] and `scales` [K / group_size] (group_size 0: one scale). False, and
 /// unspecified outputs, if the row holds a NaN or an infinity. K must be a multiple of group_size; bits 2..8.
 [[nodiscard]] bool encode_row(std::span<const float> row, int bits, int group_size, DType scale_dtype,
-                              std::span<float> scales, std::span<int8_t> codes);
+                              std::span<float> scales, std::span<int8_t> codes, Clip clip = Clip::kNone);
 
 /// row[k] = codes[k] * scales[k / group_size]; with `zero_points` (as many as scales) (codes[k] - zero) *
 /// scale.

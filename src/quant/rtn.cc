@@ -21,7 +21,7 @@ void lower_to(std::atomic<size_t>& value, size_t candidate) {
 }  // namespace
 
 Status encode_rows(const TensorView& weight, std::string_view name, const WeightScheme& scheme,
-                   ThreadPool& pool, const RowSink& sink) {
+                   const Rounding& rounding, ThreadPool& pool, const RowSink& sink) {
   const auto rows = static_cast<size_t>(weight.shape[0]), columns = static_cast<size_t>(weight.shape[1]);
   const size_t groups = scheme.group_size == 0 ? 1 : columns / static_cast<size_t>(scheme.group_size);
   const size_t row_bytes = columns * dtype_size(weight.dtype);
@@ -32,7 +32,8 @@ Status encode_rows(const TensorView& weight, std::string_view name, const Weight
     const size_t end = std::min(rows, (task + 1) * kRowsPerTask);
     for (size_t row = task * kRowsPerTask; row < end; ++row) {
       widen(weight.dtype, weight.data + row * row_bytes, values);
-      if (!encode_row(values, scheme.bits, scheme.group_size, weight.dtype, scales, codes)) {
+      if (!encode_row(values, scheme.bits, scheme.group_size, rounding.scale_dtype, scales, codes,
+                      rounding.clip)) {
         return lower_to(first_bad, row);
       }
       sink(row, codes, scales);
@@ -50,7 +51,7 @@ Result<LinearData> quantize_rtn(LinearData data, std::string_view name, const Li
   const auto columns = static_cast<size_t>(data.in), groups = static_cast<size_t>(data.groups());
   data.scales.resize(static_cast<size_t>(data.out) * groups);
   int8_t* const to = codes.as<int8_t>().data();
-  TRY_STATUS(encode_rows(data.values.view(), name, scheme.weight, pool,
+  TRY_STATUS(encode_rows(data.values.view(), name, scheme.weight, {.scale_dtype = data.values.dtype()}, pool,
                          [&](size_t row, std::span<const int8_t> row_codes, std::span<const float> scales) {
                            std::ranges::copy(row_codes, to + row * columns);
                            std::ranges::copy(scales,

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "quant/integer_codes.h"
 #include "quant/linear_data.h"
 #include "tensor/tensor.h"
 
@@ -17,10 +18,15 @@ namespace tessera::quant {
 /// order; the spans are valid during the call.
 using RowSink = std::function<void(size_t row, std::span<const int8_t> codes, std::span<const float> scales)>;
 
-/// Encodes `weight` [out, in] in F32, F16 or BF16 row by row; scales are rounded to its dtype before they are
-/// used. kInvalidArgument naming `name` and the first row with a NaN or an infinity.
+struct Rounding {
+  DType scale_dtype = DType::kF32;  // scales are rounded to it before they are used
+  Clip clip = Clip::kNone;
+};
+
+/// Encodes `weight` [out, in] in F32, F16 or BF16 row by row. kInvalidArgument naming `name` and the first
+/// row with a NaN or an infinity.
 Status encode_rows(const TensorView& weight, std::string_view name, const WeightScheme& scheme,
-                   ThreadPool& pool, const RowSink& sink);
+                   const Rounding& rounding, ThreadPool& pool, const RowSink& sink);
 
 /// Float `data` as integer codes of `scheme`; the bias is kept. Frees the float values.
 Result<LinearData> quantize_rtn(LinearData data, std::string_view name, const LinearScheme& scheme,

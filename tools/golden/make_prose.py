@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/data/prose.txt, the text on which perplexity is measured: Jane Austen, Northanger Abbey (public domain).
+"""Writes tests/data/prose.txt, the text on which perplexity is measured, and src/compress/calibrate/default_text.txt, on which
+`quantize` calibrates unless told otherwise: Jane Austen, Northanger Abbey and the beginning of Emma (public domain).
 
 usage: make_prose.py r-cran-janeaustenr_1.0.0-1_all.deb      (apt-get download r-cran-janeaustenr; R is not needed)
 """
@@ -12,9 +13,11 @@ import tempfile
 import zlib
 from pathlib import Path
 
-OUT = Path(__file__).resolve().parents[2] / "tests" / "data" / "prose.txt"
+ROOT = Path(__file__).resolve().parents[2]
+MEASURED, CALIBRATION = ROOT / "tests/data/prose.txt", ROOT / "src/compress/calibrate/default_text.txt"
+CALIBRATION_BYTES = 400_000  # at least; whole paragraphs
 DATABASE = "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb"
-FIRST_LINE, LAST_LINE = "NORTHANGER ABBEY", "A NOTE ON THE TEXT"  # a modern editor's
+LAST_LINE = "A NOTE ON THE TEXT"  # a modern editor's, in one of the books
 SHA256 = "df6bddf211906d1ff404f8ff662c21b34e6660e7f54a311084e749050c019c95"
 
 
@@ -43,8 +46,8 @@ def strings(serialized: bytes) -> list[str]:
 
 def paragraphs(lines: list[str]) -> list[str]:
     """Chapters only, without title page and editor's note; a paragraph becomes one line."""
-    start = next(i for i, line in enumerate(lines) if line.upper().startswith("CHAPTER 1"))
-    end = next(i for i, line in enumerate(lines) if line.strip().upper() == LAST_LINE)
+    start = next(i for i, line in enumerate(lines) if line.upper().startswith(("CHAPTER 1", "CHAPTER I")))
+    end = next((i for i, line in enumerate(lines) if line.strip().upper() == LAST_LINE), len(lines))
     blocks = "\n".join(line.strip() for line in lines[start:end]).split("\n\n")
     return [" ".join(block.split()) for block in blocks if block.strip()]
 
@@ -57,9 +60,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
         books = [strings(e) for e in entries((Path(directory) / DATABASE).read_bytes())]
-    book = next(b for b in books if b[0] == FIRST_LINE)
-    OUT.write_text("\n\n".join(paragraphs(book)) + "\n", encoding="utf-8")
-    print(f"{OUT.name}: {OUT.stat().st_size} bytes, sha256 {hashlib.sha256(OUT.read_bytes()).hexdigest()}")
+    by_title = {book[0]: paragraphs(book) for book in books if book[0] in ("NORTHANGER ABBEY", "EMMA")}
+    write(MEASURED, by_title["NORTHANGER ABBEY"])
+    size, beginning = 0, []
+    for paragraph in by_title["EMMA"]:
+        if size < CALIBRATION_BYTES:
+            beginning.append(paragraph)
+            size += len(paragraph) + 2
+    write(CALIBRATION, beginning)
+
+
+def write(path: Path, blocks: list[str]) -> None:
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ json to_json(const QuantizationConfig& config) {
           {"global_compression_ratio", nullptr},
           {"kv_cache_scheme", nullptr},
           {"sparsity_config", json::object()},
-          {"transform_config", json::object()},
+          {"transform_config", to_json(config.transforms)},
           {"ignore", config.ignore},
           {"config_groups", std::move(groups)}};
 }

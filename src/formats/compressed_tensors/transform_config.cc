@@ -97,4 +97,27 @@ Result<std::vector<TransformGroup>> parse_transforms(const json& object) {
   return groups;
 }
 
+json to_json(std::span<const TransformGroup> groups) {
+  if (groups.empty()) return json::object();
+  json config_groups = json::object();
+  for (const TransformGroup& group : groups) {
+    json uses = json::array();
+    for (const TransformUse& use : group.uses) {
+      uses.push_back({{"targets", use.targets},
+                      {"location", location_name(use.location)},
+                      {"inverse", use.inverse},
+                      {"ignore", use.ignore}});
+    }
+    const auto* const type =
+        std::ranges::find(kTypes, group.type, [](const auto& entry) { return entry.second; });
+    config_groups[group.name] = {{"type", type->first},
+                                 {"apply", std::move(uses)},
+                                 {"randomize", group.permuted},
+                                 {"requires_grad", false},
+                                 {"head_dim", group.block_size == 0 ? json(nullptr) : json(group.block_size)},
+                                 {"precision", "torch.float64"}};
+  }
+  return {{"config_groups", std::move(config_groups)}};
+}
+
 }  // namespace tessera::formats::compressed_tensors

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,5 +40,8 @@ struct TransformGroup {
 /// The groups in that object, which may be empty. kInvalidArgument naming the key, its value and what the
 /// library's schema expects; kUnsupported naming a type of transform that the library did not have.
 Result<std::vector<TransformGroup>> parse_transforms(const nlohmann::json& object);
+
+/// The object that parse_transforms() reads.
+nlohmann::json to_json(std::span<const TransformGroup> groups);
 
 }  // namespace tessera::formats::compressed_tensors

@@ -97,6 +97,15 @@ void Parameters::ignore(std::string tensor) {
   ignored_.push_back(std::move(tensor));
 }
 
+std::vector<Parameters::NamedLinear> Parameters::named_linears() const {
+  std::vector<NamedLinear> linears;
+  for (const Parameter& parameter : parameters_) {
+    if (auto* const* linear = std::get_if<ops::Linear*>(&parameter.into))
+      linears.push_back({parameter.name, *linear});
+  }
+  return linears;
+}
+
 std::vector<quant::PartLinear> Parameters::linears() const {
   std::vector<quant::PartLinear> linears;
   for (const Parameter& parameter : parameters_) {

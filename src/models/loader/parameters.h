@@ -39,6 +39,12 @@ class Parameters {
   /// A tensor that may be there and is not read, by its full name.
   void ignore(std::string tensor);
 
+  struct NamedLinear {
+    std::string name;
+    ops::Linear* into;
+  };
+  std::vector<NamedLinear> named_linears() const;
+
   /// Every linear that the checkpoint's format stores; a tied head is none.
   std::vector<quant::PartLinear> linears() const;
 

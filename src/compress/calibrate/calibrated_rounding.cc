@@ -1,0 +1,113 @@
+#include "compress/calibrate/calibrated_rounding.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "base/progress.h"
+#include "compress/calibrate/layer_inputs.h"
+#include "quant/integer_codes.h"
+
+namespace tessera::compress {
+namespace {
+
+const LinearToRound* find_linear(std::span<const LinearToRound> linears, std::string_view name) {
+  const auto found = std::ranges::find(linears, name, &LinearToRound::name);
+  return found == linears.end() ? nullptr : &*found;
+}
+
+/// The scales of all groups of `weight` [out, in], whose values are finite.
+std::vector<float> choose_scales(std::span<const float> weight, int64_t out,
+                                 const quant::WeightScheme& scheme, const quant::Rounding& rounding,
+                                 ThreadPool& pool) {
+  const size_t in = weight.size() / static_cast<size_t>(out);
+  const size_t group = scheme.group_size == 0 ? in : static_cast<size_t>(scheme.group_size);
+  const size_t groups = in / group;
+  std::vector<float> scales(static_cast<size_t>(out) * groups);
+  pool.parallel_for(static_cast<size_t>(out), [&](size_t row) {
+    for (size_t i = 0; i < groups; ++i)
+      scales[row * groups + i] = quant::choose_scale(weight.subspan(row * in + i * group, group), scheme.bits,
+                                                     rounding.scale_dtype, rounding.clip);
+  });
+  return scales;
+}
+
+}  // namespace
+
+Result<CalibrationSummary> CalibratedRounding::run(const std::vector<LinearToRound>& linears,
+                                                   const CalibrationData& data, const RoundedSink& sink) {
+  summary_ = {};
+  summary_.least_rows = static_cast<int64_t>(data.ids.size());
+  const auto tokens = static_cast<int64_t>(data.ids.size());
+  auto memory =
+      TRY(AlignedBuffer::allocate(data.ids.size() * static_cast<size_t>(config_.hidden) * sizeof(float)));
+  const MatrixView<float> hidden(memory.as<float>(), tokens, config_.hidden);
+  TRY_STATUS(runner_.embed(source_, data.ids, hidden));
+  Progress progress("calibrating and rounding", static_cast<uint64_t>(config_.layers));
+  for (int32_t index = 0; index < config_.layers; ++index) {
+    const std::string prefix = fmt::format("model.layers.{}.", index);
+    std::vector<LinearToRound> mine;
+    std::ranges::copy_if(linears, std::back_inserter(mine),
+                         [&](const LinearToRound& linear) { return linear.name.starts_with(prefix); });
+    TRY_STATUS(round_layer(index, mine, hidden, data.length, sink).context(fmt::format("layer {}", index)));
+    progress.advance(1, prefix.substr(0, prefix.size() - 1));
+  }
+  return summary_;
+}
+
+Status CalibratedRounding::round_layer(int32_t index, std::span<const LinearToRound> linears,
+                                       MatrixView<float> hidden, int32_t length, const RoundedSink& sink) {
+  models::LayerWeights layer;
+  const auto targets = TRY(runner_.load(source_, reader_, index, layer));
+  LayerInputs inputs(algebra_);
+  std::unordered_map<std::string, ops::Linear*> by_name;
+  for (const auto& target : targets) {
+    const LinearToRound* linear = find_linear(linears, target.name);
+    if (linear == nullptr) continue;
+    by_name.emplace(target.name, target.into);
+    inputs.watch(target.name, *target.into, linear->scheme.activation);
+  }
+  const size_t bytes = static_cast<size_t>(hidden.rows * hidden.cols) * sizeof(float);
+  auto copy = TRY(AlignedBuffer::allocate(bytes));
+  std::copy_n(hidden.data, hidden.rows * hidden.cols, copy.as<float>());
+  TRY_STATUS(runner_.forward(index, layer, {copy.as<float>(), hidden.rows, hidden.cols}, length));
+  for (auto& input : inputs.finish()) {
+    summary_.least_rows = std::min(summary_.least_rows, input->hessian.rows());
+    const ColumnOrder order = order_columns(input->hessian, options_.damping, algebra_);
+    for (const std::string& name : input->linears) {
+      const LinearToRound& linear = *find_linear(linears, name);
+      *by_name.at(name) = TRY(round_linear(linear, order, sink).context(name));
+    }
+    input.reset();
+  }
+  return runner_.forward(index, layer, hidden, length);
+}
+
+/// The linear as it will run, its result given to `sink`.
+Result<ops::Linear> CalibratedRounding::round_linear(const LinearToRound& linear, const ColumnOrder& order,
+                                                     const RoundedSink& sink) {
+  const formats::TensorInfo* info = source_.find(linear.name + ".weight");
+  CHECK(info != nullptr, "{}", linear.name);
+  const int64_t out = info->shape[0], in = info->shape[1];
+  quant::LinearData data = TRY(reader_.read(linear.name, out, in));
+  std::vector<float> weight(static_cast<size_t>(out * in));
+  quant::widen(data.values.dtype(), data.values.data(), weight);
+  if (!std::ranges::all_of(weight, [](float value) { return std::isfinite(value); }))
+    return invalid_argument("a NaN or an infinity, expected finite weights");
+  RoundedLinear rounded;
+  rounded.scales = choose_scales(weight, out, linear.scheme.weight, options_.rounding, pool_);
+  if (order.inverse_factor.empty()) summary_.plainly_rounded.push_back(linear.name);
+  rounded.codes = gptq_codes(weight, out, in, linear.scheme.weight, rounded.scales, order, algebra_, pool_);
+  TRY_STATUS(sink(linear.name, rounded));
+  const bool transformed = data.scheme.transformed;
+  data.scheme = linear.scheme;
+  data.scheme.transformed = transformed;
+  data.values = TRY(Tensor::allocate(DType::kI8, Shape{out, in}));
+  std::ranges::copy(rounded.codes, data.values.as<int8_t>().begin());
+  data.scales = std::move(rounded.scales);
+  return ops::Linear::pack(std::move(data), {.kind = ops::FloatKind::kF32}, pool_);
+}
+
+}  // namespace tessera::compress

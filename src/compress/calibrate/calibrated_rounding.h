@@ -1,0 +1,77 @@
+// CalibratedRounding: rounds the linears of a model by what they are fed, one decoder layer after the other.
+// Each layer is run over the calibration text in float32 to collect its Hessians, is rounded by GPTQ, and
+// then run again as it was rounded, so that the next layer makes up for what this one lost. Memory holds one
+// layer, its Hessians and the hidden states.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compress/gptq/gptq.h"
+#include "compress/rtn.h"
+#include "formats/weight_format.h"
+#include "models/layer_runner.h"
+
+namespace tessera::compress {
+
+/// A linear to round: its scheme, whose transforms are the caller's to have put into the weights.
+struct LinearToRound {
+  std::string name;  // without ".weight"
+  quant::LinearScheme scheme;
+};
+
+struct CalibrationData {
+  std::vector<int32_t> ids;
+  int32_t length = 512;  // tokens of a sequence
+};
+
+struct CalibratedOptions {
+  quant::Rounding rounding{.clip = quant::Clip::kLeastSquares};
+  double damping = 0.01;  // of the Hessian's mean diagonal
+};
+
+/// Takes the result for a linear, in order of layers.
+using RoundedSink = std::function<Status(const std::string& name, const RoundedLinear& rounded)>;
+
+struct CalibrationSummary {
+  std::vector<std::string> plainly_rounded;  // saw no input, or their Hessian has no factor
+  int64_t least_rows = 0;                    // that any linear saw
+};
+
+class CalibratedRounding {
+ public:
+  /// All outlive this. `source`: float weights of `config`.
+  CalibratedRounding(const formats::TensorSource& source, const formats::WeightReader& reader,
+                     const models::ModelConfig& config, const CalibratedOptions& options,
+                     const DenseAlgebra& algebra, ThreadPool& pool)
+      : source_(source),
+        reader_(reader),
+        config_(config),
+        options_(options),
+        algebra_(algebra),
+        pool_(pool),
+        runner_(config, pool) {}
+
+  /// Rounds `linears`, all of them in decoder layers. Shows progress.
+  Result<CalibrationSummary> run(const std::vector<LinearToRound>& linears, const CalibrationData& data,
+                                 const RoundedSink& sink);
+
+ private:
+  Status round_layer(int32_t index, std::span<const LinearToRound> linears, MatrixView<float> hidden,
+                     int32_t length, const RoundedSink& sink);
+  Result<ops::Linear> round_linear(const LinearToRound& linear, const ColumnOrder& order,
+                                   const RoundedSink& sink);
+
+  const formats::TensorSource& source_;
+  const formats::WeightReader& reader_;
+  const models::ModelConfig& config_;
+  const CalibratedOptions& options_;
+  const DenseAlgebra& algebra_;
+  ThreadPool& pool_;
+  models::LayerRunner runner_;
+  CalibrationSummary summary_;
+};
+
+}  // namespace tessera::compress

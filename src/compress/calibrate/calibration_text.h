@@ -1,0 +1,23 @@
+// The token sequences that calibration runs on.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "compress/calibrate/calibrated_rounding.h"
+
+namespace tessera::compress {
+
+struct CalibrationText {
+  std::string file;  // text, or .jsonl: objects with "text", or "messages" for the chat template; empty: the
+                     // program's own
+  int32_t sequences = 128;  // at most
+  int32_t length = 512;     // tokens of each
+};
+
+/// The beginning of the text by the tokenizer of `model_path`, cut into sequences; documents of a .jsonl file
+/// follow each other. kInvalidArgument when it is shorter than one sequence, or a line is not such an object
+/// (named).
+Result<CalibrationData> read_calibration(const std::string& model_path, const CalibrationText& text);
+
+}  // namespace tessera::compress

@@ -1,0 +1,46 @@
+// LayerInputs: watches what the linears of one decoder layer are fed, and keeps its Hessian, with the values
+// as the quantized linear will see them: rounded to its activations' codes. Linears with one input in common
+// (q/k/v, gate/up) share one. One layer at a time; observers are called on the workers.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "compress/gptq/gptq.h"
+#include "ops/linear.h"
+#include "quant/scheme.h"
+
+namespace tessera::compress {
+
+class LayerInputs {
+ public:
+  /// `algebra` outlives this.
+  explicit LayerInputs(const DenseAlgebra& algebra) : algebra_(algebra) {}
+
+  /// Watches `linear`; the name is a dotted path. The first of those with one input is watched for all of
+  /// them.
+  void watch(const std::string& name, ops::Linear& linear, const quant::ActivationScheme& activation);
+
+  /// The linears that share an input, by name, and its Hessian.
+  struct Input {
+    std::vector<std::string> linears;
+    Hessian hessian;
+    quant::ActivationScheme activation;
+    std::vector<float> rows;  // not in the Hessian yet
+  };
+  /// After the forward pass.
+  std::vector<std::unique_ptr<Input>>& finish();
+
+ private:
+  void add(Input& input, MatrixView<const float> rows);
+  void flush(Input& input);
+
+  const DenseAlgebra& algebra_;
+  std::vector<std::unique_ptr<Input>> inputs_;
+  std::vector<std::string> keys_;  // of inputs_
+  std::mutex mutex_;               // of algebra_
+};
+
+}  // namespace tessera::compress

@@ -1,0 +1,39 @@
+#include "compress/float_model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "compress/rotate/rotated_reader.h"
+#include "formats/compressed_tensors/config.h"
+#include "models/architecture.h"
+
+namespace tessera::compress {
+
+Result<FloatModel> open_float_model(const QuantizeOptions& options) {
+  FloatModel model;
+  model.directory = TRY(formats::open_model_dir(options.model_path));
+  const nlohmann::json& config = model.directory.config;
+  if (formats::compressed_tensors::find_config(config) != nullptr) {
+    return invalid_argument(
+        "{}/config.json: quantization_config is present, expected a float model to quantize",
+        options.model_path);
+  }
+  model.files = TRY(formats::open_safetensors_dir(options.model_path));
+  model.reader = TRY(formats::open_weight_reader(config, options.model_path, *model.files));
+  if (model.reader->format_name() != "none") {
+    return invalid_argument("{}: weights of format {}, expected a float model to quantize",
+                            options.model_path, model.reader->format_name());
+  }
+  const auto tied = config.find("tie_word_embeddings");
+  model.tied = tied != config.end() && *tied == true;
+  if (options.method == Method::kRtn && !options.rotate) return model;
+  model.config = TRY(models::parse_model_config(config));
+  if (options.rotate) {
+    model.rotated = TRY(RotatedSource::make(*model.files, *model.config, *options.rotate));
+    model.reader = TRY(open_rotated_reader(*model.rotated));
+    model.config->tied_embeddings = model.tied = false;
+    model.directory.config["tie_word_embeddings"] = false;
+  }
+  return model;
+}
+
+}  // namespace tessera::compress

@@ -1,0 +1,100 @@
+#include "models/layer_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "formats/prefix_source.h"
+#include "models/blocks/norm_rows.h"
+
+namespace tessera::models {
+namespace {
+
+constexpr int32_t kPageSize = 64;  // tokens; as the engine's
+constexpr int64_t kStepRows = 2048;
+
+}  // namespace
+
+LayerRunner::LayerRunner(ModelConfig config, ThreadPool& pool)
+    : config_(std::move(config)), pool_(pool), rope_(config_.rope, config_.head_dim, config_.max_position) {}
+
+Status LayerRunner::embed(const formats::TensorSource& source, std::span<const int32_t> ids,
+                          MatrixView<float> hidden) {
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= config_.vocab)
+      return invalid_argument("token id {}, expected 0 to {}", id, config_.vocab - 1);
+  }
+  const Tensor table = TRY(source.read("model.embed_tokens.weight"));
+  const ops::Embedding embedding = TRY(ops::Embedding::make(table, ops::FloatKind::kF32, pool_));
+  embedding.lookup(ids, hidden);
+  return {};
+}
+
+Result<std::vector<Parameters::NamedLinear>> LayerRunner::load(const formats::TensorSource& source,
+                                                               const formats::WeightReader& reader,
+                                                               int32_t index, LayerWeights& layer) {
+  Parameters parameters;
+  declare_layer(config_, index, layer, parameters);
+  LoadReport report;
+  const formats::PrefixSource tensors(source, fmt::format("model.layers.{}.", index));
+  TRY_STATUS(parameters.load(tensors, reader, {.kind = ops::FloatKind::kF32}, pool_, report));
+  return parameters.named_linears();
+}
+
+Status LayerRunner::forward(int32_t index, const LayerWeights& layer, MatrixView<float> hidden,
+                            int32_t length) {
+  // The cache has one layer, so the one at work is the first.
+  const std::vector<int32_t> windows = std::exchange(config_.windows, {config_.window(index)});
+  const int32_t sequences = static_cast<int32_t>(std::max<int64_t>(1, kStepRows / length));
+  const int32_t pages = (length + kPageSize - 1) / kPageSize;
+  auto cache = TRY(cache::KvCache::allocate({.layers = 1,
+                                             .pages = sequences * pages,
+                                             .page_size = kPageSize,
+                                             .kv_heads = config_.kv_heads,
+                                             .head_dim = config_.head_dim,
+                                             .type = kernels::CacheType::kF32}));
+  const int64_t rows = int64_t{sequences} * length;
+  for (int64_t begin = 0; begin < hidden.rows; begin += rows)
+    forward_sequences(layer, hidden.row_range(begin, std::min(rows, hidden.rows - begin)), length, cache);
+  config_.windows = windows;
+  return {};
+}
+
+void LayerRunner::forward_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
+                                    cache::KvCache& cache) {
+  const int32_t pages_each = (length + kPageSize - 1) / kPageSize;
+  std::vector<int32_t> pages(static_cast<size_t>(cache.shape().pages)), positions;
+  std::iota(pages.begin(), pages.end(), 0);
+  std::vector<RowSpan> spans;
+  for (int64_t first = 0; first < hidden.rows; first += length) {
+    const int64_t rows = std::min<int64_t>(length, hidden.rows - first);
+    spans.push_back({.first = first,
+                     .rows = rows,
+                     .start = 0,
+                     .pages = std::span(pages).subspan(spans.size() * static_cast<size_t>(pages_each),
+                                                       static_cast<size_t>(pages_each))});
+    for (int32_t position = 0; position < rows; ++position)
+      positions.push_back(position);
+  }
+  const Step step{.config = config_,
+                  .rope = rope_,
+                  .cache = cache,
+                  .pool = pool_,
+                  .spans = spans,
+                  .positions = positions};
+  const auto normed = normed_.matrix(hidden.rows, hidden.cols),
+             delta = delta_.matrix(hidden.rows, hidden.cols);
+  norm_rows(hidden, layer.attention_norm, config_.norm_eps, normed, pool_);
+  attention_.forward(step, 0, layer.attention, normed, delta);
+  add_norm_rows(hidden, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
+  if (layer.moe.experts.empty()) {
+    mlp_.forward(layer.mlp, normed, delta, pool_);
+  } else {
+    moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
+  }
+  // The next layer's norm is not known here: only its sum is kept.
+  add_norm_rows(hidden, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
+}
+
+}  // namespace tessera::models
