@@ -23,8 +23,8 @@ void add_packing_options(CLI::App& command, models::LoadOptions& options) {
       ->check(CLI::IsMember({"nz", "nd"}));
   command.add_option(
       "--quantization", options.quantization,
-      "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, insist "
-      "on it of a quantized one; or insist on a format such as compressed-tensors");
+      "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, give a "
+      "weight-only one (GPTQ, AWQ) int8 inputs, insist on it of others; or insist on a format such as gptq");
   command.add_option("--threads", options.threads, "worker threads (default: all cores)")
       ->check(CLI::Range(1, 1024));
 }

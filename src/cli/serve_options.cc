@@ -50,8 +50,8 @@ void add_model(CLI::App& command, ServeOptions& options) {
   add_kv_cache_dtype(command, options.kv_cache_dtype);
   command.add_option(
       "--quantization", options.quantization,
-      "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, insist "
-      "on it of a quantized one; or insist on a format such as compressed-tensors");
+      "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, give a "
+      "weight-only one (GPTQ, AWQ) int8 inputs, insist on it of others; or insist on a format such as gptq");
   add_load_format(command, options.load_format);
   command.add_option("--context-length", options.context_length, "tokens per request (default: the model's)")
       ->check(CLI::PositiveNumber);
