@@ -53,14 +53,17 @@ class WeightReader {
 
   /// The same three for what the format says of the module of a layer's attention ("...self_attn") itself.
   virtual std::vector<std::string> attention_tensor_names(std::string_view /*name*/) const { return {}; }
-  virtual Status check_attention(std::string_view /*name*/, const AttentionHeads& /*heads*/) const { return {}; }
+  virtual Status check_attention(std::string_view /*name*/, const AttentionHeads& /*heads*/) const {
+    return {};
+  }
   virtual Result<quant::AttentionData> read_attention(std::string_view /*name*/,
                                                       const AttentionHeads& /*heads*/) const {
     return quant::AttentionData();
   }
 };
 
-/// One way in which a format stores the weights of a linear, by the format's own name for it, and how they run here.
+/// One way in which a format stores the weights of a linear, by the format's own name for it, and how they
+/// run here.
 struct StoredScheme {
   std::string name;
   quant::LinearScheme runs_as;
