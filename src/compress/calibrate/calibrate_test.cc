@@ -67,13 +67,14 @@ double mean_kl(const std::vector<float>& expected, const std::vector<float>& act
       x -= std::log(sum);
     return result;
   };
+  const size_t rows = expected.size() / kVocab;
   double total = 0;
-  for (size_t row = 0; row < expected.size() / kVocab; ++row) {
+  for (size_t row = 0; row < rows; ++row) {
     const auto p = log_softmax(expected.data() + row * kVocab), q = log_softmax(actual.data() + row * kVocab);
     for (size_t i = 0; i < kVocab; ++i)
       total += std::exp(p[i]) * (p[i] - q[i]);
   }
-  return total / static_cast<double>(expected.size() / kVocab);
+  return total / static_cast<double>(rows);
 }
 
 double kl_of(const std::string& name, QuantizeOptions options) {

@@ -51,7 +51,7 @@ class Documents {
 };
 
 Result<std::string> read_documents(const std::string& model_path, const std::string& file) {
-  const std::string content = TRY(read_text_file(file, kMaxFileBytes));
+  std::string content = TRY(read_text_file(file, kMaxFileBytes));
   if (!file.ends_with(".jsonl")) return content;
   Documents documents(model_path, file);
   std::string text;

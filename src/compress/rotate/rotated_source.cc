@@ -113,7 +113,8 @@ Result<RotatedSource::Treatment> RotatedSource::treatment_of(const std::string& 
   constexpr std::array<std::string_view, 3> kAttentionInputs{"q_proj", "k_proj", "v_proj"};
   constexpr std::array<std::string_view, 3> kMlpInputs{"gate_proj", "up_proj", "gate"};
   const Name name = split_name(full_name);
-  const std::string_view leaf = name.leaf();
+  // Only layers have linears of these names.
+  const std::string_view leaf = name.layer.empty() ? std::string_view() : name.leaf();
   const Rotation* const down = down_ ? &*down_ : nullptr;
   const auto norm = [&](std::string_view module) {
     return source_.find(fmt::format("{}{}.weight", name.layer, module));
@@ -125,8 +126,6 @@ Result<RotatedSource::Treatment> RotatedSource::treatment_of(const std::string& 
     treatment.columns = &*residual_;
   } else if (name.module == "lm_head") {
     treatment = {.norm = norm("model.norm"), .columns = &*residual_};
-  } else if (name.layer.empty()) {
-    return unsupported("{}: not a tensor that a rotation knows", full_name);
   } else if (is_one_of(leaf, kAttentionInputs)) {
     treatment = {.norm = norm("input_layernorm"), .columns = &*residual_};
     if (leaf == "v_proj") treatment.rows = &*head_;
