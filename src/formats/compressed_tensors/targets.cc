@@ -13,12 +13,25 @@ bool is_regex(std::string_view target) {
   return target.starts_with(kRegexPrefix);
 }
 
+/// Whether a number in it has more digits than any layer or count: libstdc++ reads {99999999999999999999}
+/// into a long, whose overflow is undefined.
+bool has_long_number(std::string_view regex) {
+  constexpr size_t kMaxDigits = 9;
+  size_t digits = 0;
+  for (const char c : regex) {
+    digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+    if (digits > kMaxDigits) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<NamePattern> NamePattern::compile(std::string_view regex) {
   if (regex.size() > kMaxLength) {
     return invalid_argument("regex of {} characters, expected at most {}", regex.size(), kMaxLength);
   }
+  if (has_long_number(regex)) return invalid_argument("regex \"{}\": a number of more than 9 digits", regex);
   NamePattern pattern;
   try {
     // __polynomial: libstdc++'s breadth-first matcher. The default one backtracks: a hostile pattern such as
