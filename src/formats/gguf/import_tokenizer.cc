@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/quoted.h"
 #include "formats/gguf/pre_tokenizer.h"
 
 namespace tessera::formats::gguf {
@@ -38,8 +39,8 @@ Result<json> vocab_json(const Vocabulary& vocabulary, const std::string& file) {
     if (vocabulary.is_unused(id)) continue;
     const auto [place, inserted] = map.emplace(vocabulary.tokens[id], id);
     if (!inserted) {
-      return data_corrupt("{}: tokenizer.ggml.tokens: the tokens {} and {} are both {:?}", file,
-                          place->second.get<size_t>(), id, place->first);
+      return data_corrupt("{}: tokenizer.ggml.tokens: the tokens {} and {} are both {}", file,
+                          place->second.get<size_t>(), id, quoted(place->first));
     }
   }
   return vocab;
@@ -56,8 +57,8 @@ Result<json> merges_json(const GgufFile& file, const json& vocab) {
     const std::string left = pair ? merge.substr(0, space) : "";
     const std::string right = pair ? merge.substr(space + 1) : "";
     if (!pair || !vocab.contains(left) || !vocab.contains(right) || !vocab.contains(left + right)) {
-      return data_corrupt("{}: tokenizer.ggml.merges: {:?}: expected two tokens that together are a token",
-                          file.name(), merge.substr(0, 200));
+      return data_corrupt("{}: tokenizer.ggml.merges: {}: expected two tokens that together are a token",
+                          file.name(), quoted(merge.substr(0, 200)));
     }
     pairs.push_back({left, right});
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/quoted.h"
 #include "formats/json_limits.h"
 #include "formats/safetensors/header.h"
 
@@ -14,8 +15,8 @@ Status check_plain_file_name(std::string_view file_name, std::string_view where)
                        return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != '/' && c != '\\';
                      });
   if (plain) return {};
-  return data_corrupt("{}: shard {:?}: expected a plain file name in the model's directory", where,
-                      file_name.substr(0, kMaxFileName));
+  return data_corrupt("{}: shard {}: expected a plain file name in the model's directory", where,
+                      quoted(file_name.substr(0, kMaxFileName)));
 }
 
 Result<SafetensorsIndex> parse_index(std::string_view json_text, std::string_view name) {
