@@ -1,4 +1,4 @@
-// quoted(): text that comes from outside, made fit for a line of a message.
+// quoted_text(): text that comes from outside, made fit for a line of a message.
 #pragma once
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@ namespace tessera {
 
 /// In double quotes; quotes, backslashes and control characters are escaped. Not fmt's {:?}: that of version
 /// 9 reads past the end of text whose last characters are escaped (found by fuzzing).
-inline std::string quoted(std::string_view text) {
+inline std::string quoted_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

@@ -40,7 +40,7 @@ Result<json> vocab_json(const Vocabulary& vocabulary, const std::string& file) {
     const auto [place, inserted] = map.emplace(vocabulary.tokens[id], id);
     if (!inserted) {
       return data_corrupt("{}: tokenizer.ggml.tokens: the tokens {} and {} are both {}", file,
-                          place->second.get<size_t>(), id, quoted(place->first));
+                          place->second.get<size_t>(), id, quoted_text(place->first));
     }
   }
   return vocab;
@@ -58,7 +58,7 @@ Result<json> merges_json(const GgufFile& file, const json& vocab) {
     const std::string right = pair ? merge.substr(space + 1) : "";
     if (!pair || !vocab.contains(left) || !vocab.contains(right) || !vocab.contains(left + right)) {
       return data_corrupt("{}: tokenizer.ggml.merges: {}: expected two tokens that together are a token",
-                          file.name(), quoted(merge.substr(0, 200)));
+                          file.name(), quoted_text(merge.substr(0, 200)));
     }
     pairs.push_back({left, right});
   }

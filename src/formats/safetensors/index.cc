@@ -16,7 +16,7 @@ Status check_plain_file_name(std::string_view file_name, std::string_view where)
                      });
   if (plain) return {};
   return data_corrupt("{}: shard {}: expected a plain file name in the model's directory", where,
-                      quoted(file_name.substr(0, kMaxFileName)));
+                      quoted_text(file_name.substr(0, kMaxFileName)));
 }
 
 Result<SafetensorsIndex> parse_index(std::string_view json_text, std::string_view name) {
