@@ -88,7 +88,7 @@ Result<bool> flag(const GgufFile& file, std::string_view key, bool otherwise) {
 // ids: of the special tokens put before and after every text.
 json post_processor_json(const Vocabulary& vocabulary, std::optional<int64_t> before,
                          std::optional<int64_t> after) {
-  const json byte_level = {
+  json byte_level = {
       {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", false}, {"use_regex", true}};
   if (!before && !after) return byte_level;
   json specials = json::object();
