@@ -52,6 +52,13 @@ constexpr std::string_view kText = R"json({
           {"type": "array", "maxItems": 64, "items": {"type": "string", "maxLength": 256}}
         ]
       },
+      "stop_regex": {
+        "anyOf": [
+          {"type": "null"},
+          {"type": "string", "maxLength": 1024},
+          {"type": "array", "maxItems": 8, "items": {"type": "string", "maxLength": 1024}}
+        ]
+      },
       "stop_token_ids": {
         "anyOf": [
           {"type": "null"},

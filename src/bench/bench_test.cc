@@ -56,6 +56,17 @@ TEST(BoundingLoop, IsOfTheInstructionSet) {
   EXPECT_STREQ(bounding_loop(w4a16, Isa::kAvx512Bf16)->name, "vdpbf16ps");
 }
 
+TEST(RowCases, EveryKernelRuns) {
+  ThreadPool pool(2);
+  for (const KernelCase& one : row_cases()) {
+    if (one.m != 1) continue;
+    auto run = one.make(pool);
+    ASSERT_TRUE(run.has_value()) << one.id();
+    EXPECT_TRUE((*run)->run().has_value()) << one.id();
+    EXPECT_GT((*run)->bytes, 0) << one.id();
+  }
+}
+
 Result<models::ModelConfig> config_of(const std::string& name) {
   const std::string text = TRY(read_text_file(kConfigs + name + ".json", 1 << 20));
   return models::parse_model_config(nlohmann::json::parse(text));

@@ -1,10 +1,9 @@
 #include "cli/answer.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
 #include <utility>
+
+#include "base/mailbox.h"
 
 namespace tessera::cli {
 namespace {
@@ -14,29 +13,6 @@ using Clock = std::chrono::steady_clock;
 struct Piece {
   engine::Output output;
   Clock::time_point at;
-};
-
-/// Carries outputs from the engine thread to the one that waits.
-class Mailbox {
- public:
-  void put(const engine::Output& output) {
-    const std::lock_guard lock(mutex_);
-    pieces_.push_back({output, Clock::now()});
-    // Under the lock: the reader may destroy the mailbox as soon as it has the last piece.
-    arrived_.notify_one();
-  }
-  Piece take() {
-    std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [this] { return !pieces_.empty(); });
-    Piece piece = std::move(pieces_.front());
-    pieces_.pop_front();
-    return piece;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<Piece> pieces_;
 };
 
 double rate(int32_t tokens, Clock::duration duration) {
@@ -63,10 +39,10 @@ Result<Answer> ask(engine::Engine& engine, engine::Request request,
                    const std::function<void(std::string_view)>& on_text,
                    const std::function<bool()>& stopped) {
   // Shared: the engine destroys the callback after the last piece, perhaps after this function has returned.
-  const auto mailbox = std::make_shared<Mailbox>();
+  const auto mailbox = std::make_shared<Mailbox<Piece>>();
   const Clock::time_point start = Clock::now();
-  const engine::RequestId id = TRY(
-      engine.submit(std::move(request), [mailbox](const engine::Output& output) { mailbox->put(output); }));
+  const engine::RequestId id = TRY(engine.submit(
+      std::move(request), [mailbox](const engine::Output& output) { mailbox->put({output, Clock::now()}); }));
   Answer answer;
   for (Clock::time_point first = start;;) {
     const auto [output, at] = mailbox->take();

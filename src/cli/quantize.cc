@@ -98,6 +98,9 @@ Status run_quantize(const QuantizeArguments& arguments) {
     options.group_size = TRY(compress::parse_group_size(arguments.group_size));
   if (!arguments.storage.empty()) options.storage = TRY(compress::parse_storage(arguments.storage));
   if (arguments.method == "gptq") options.method = compress::Method::kGptq;
+  if (arguments.method != "gptq" && !options.calibration.file.empty())
+    return invalid_argument("--calibration={} with --method={}, expected gptq", options.calibration.file,
+                            arguments.method);
   if (arguments.clip == "mse") options.clip = quant::Clip::kLeastSquares;
   if (arguments.rotate != "none")
     options.rotate = {.seed = arguments.seed, .online = arguments.rotate == "online"};

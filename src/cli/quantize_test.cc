@@ -59,12 +59,42 @@ TEST(QuantizeCommand, WritesWhatInspectReads) {
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("refusals      none"));
 }
 
+TEST(QuantizeCommand, GptqRotationsAndGroupsReachTheCheckpoint) {
+  const formats::TestDirectory directory;
+  const std::string out = directory.path() + "/out";
+  const std::string line = "--model-path " TESSERA_SOURCE_DIR
+                           "/tests/golden/models/qwen3 --scheme w4a4 --group-size 32 "
+                           "--activation-group 32 --method gptq --rotate online --clip mse "
+                           "--calibration-sequences 4 --calibration-length 32 --output " +
+                           out;
+  testing::internal::CaptureStdout();
+  const auto done = run_quantize(parse(line));
+  const std::string printed = testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(done.has_value()) << done.error().message();
+  EXPECT_THAT(printed, HasSubstr("w4a4-g32-xg32"));
+  EXPECT_THAT(printed, HasSubstr("calibrated on 128 rows or more each"));
+  const auto config = formats::open_model_dir(out)->config;
+  EXPECT_FALSE(config["tie_word_embeddings"].get<bool>());
+  const auto& quantization = config["quantization_config"];
+  EXPECT_EQ(quantization["config_groups"]["group_0"]["input_activations"]["group_size"], 32);
+  EXPECT_EQ(quantization["transform_config"]["config_groups"]["R4"]["type"], "hadamard");
+  testing::internal::CaptureStdout();
+  ASSERT_TRUE(run_inspect({.directory = out, .json = false}).has_value());
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("refusals      none"));
+}
+
 TEST(QuantizeCommand, BadValuesAreOneError) {
   const std::string line =
       "--model-path " TESSERA_SOURCE_DIR "/tests/golden/models/qwen3 --output /nonexistent/o ";
-  const std::pair<const char*, const char*> cases[] = {{"--scheme w5a5", "--scheme=w5a5"},
-                                                       {"--scheme w4a4 --group-size 48", "--group-size=48"},
-                                                       {"--scheme w4a4 --storage zip", "--storage=zip"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"--scheme w5a5", "--scheme=w5a5"},
+      {"--scheme w4a4 --group-size 48", "--group-size=48"},
+      {"--scheme w4a4 --storage zip", "--storage=zip"},
+      {"--scheme w8a8 --activation-group 32", "--activation-group=32"},
+      {"--scheme w8a8 --calibration a.txt", "--calibration=a.txt"},
+      {"--scheme w4a8 --group-size channel --method gptq "
+       "--calibration-length 131072",
+       "--calibration-length=131072"}};
   for (const auto& [options, message] : cases) {
     const auto status = run_quantize(parse(line + options));
     ASSERT_FALSE(status.has_value());

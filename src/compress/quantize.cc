@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_map>
 
 #include "base/file.h"
@@ -104,12 +105,27 @@ bool is_in_a_layer(const QuantizedLinear& linear) {
   return linear.name.find(".layers.") != std::string::npos;
 }
 
+/// What GPTQ needs beside the model.
+struct Calibration {
+  CalibrationData data;
+  std::unique_ptr<DenseAlgebra> algebra;
+};
+
+/// Before anything is written.
+Result<Calibration> open_calibration(const models::ModelConfig& config, const QuantizeOptions& options,
+                                     int threads) {
+  if (options.calibration.length > config.max_position) {
+    return invalid_argument("--calibration-length={}, expected at most {} (the model's context)",
+                            options.calibration.length, config.max_position);
+  }
+  return Calibration{.data = TRY(read_calibration(options.model_path, options.calibration)),
+                     .algebra = TRY(DenseAlgebra::open(threads))};
+}
+
 /// The linears of decoder layers by GPTQ.
 Result<CalibrationSummary> write_calibrated(const FloatModel& model, const QuantizePlan& plan,
-                                            const QuantizeOptions& options, TensorWriter& writer,
-                                            ThreadPool& pool) {
-  const CalibrationData data = TRY(read_calibration(options.model_path, options.calibration));
-  const auto algebra = TRY(DenseAlgebra::open(pool.size()));
+                                            const QuantizeOptions& options, const Calibration& calibration,
+                                            TensorWriter& writer, ThreadPool& pool) {
   std::unordered_map<std::string, size_t> indices;
   std::vector<LinearToRound> linears;
   for (size_t i = 0; i < plan.linears.size(); ++i) {
@@ -121,14 +137,16 @@ Result<CalibrationSummary> write_calibrated(const FloatModel& model, const Quant
   const CalibratedOptions rules{
       .rounding = {.scale_dtype = stored_dtype(plan, plan.linears.front().source->dtype),
                    .clip = options.clip}};
-  CalibratedRounding rounding(model.source(), *model.reader, *model.config, rules, *algebra, pool);
-  return rounding.run(linears, data, [&](const std::string& name, const RoundedLinear& rounded) -> Status {
-    const size_t index = indices.at(name);
-    const QuantizedLinear& linear = plan.linears[index];
-    const PlannedPart& part = plan.parts[linear.part];
-    return writer.write(index, TRY(encode_codes(rounded, linear.out, part.weight.bits,
-                                                rules.rounding.scale_dtype, part.storage)));
-  });
+  CalibratedRounding rounding(model.source(), *model.reader, *model.config, rules, *calibration.algebra,
+                              pool);
+  return rounding.run(
+      linears, calibration.data, [&](const std::string& name, const RoundedLinear& rounded) -> Status {
+        const size_t index = indices.at(name);
+        const QuantizedLinear& linear = plan.linears[index];
+        const PlannedPart& part = plan.parts[linear.part];
+        return writer.write(index, TRY(encode_codes(rounded, linear.out, part.weight.bits,
+                                                    rules.rounding.scale_dtype, part.storage)));
+      });
 }
 
 /// Everything that no calibration has written.
@@ -170,19 +188,21 @@ QuantizeSummary summarize(const QuantizePlan& plan, const OutputSpecs& output, u
 
 Result<QuantizeSummary> write_compressed_tensors(const FloatModel& model, const QuantizePlan& plan,
                                                  const QuantizeOptions& options) {
+  ThreadPool pool(options.threads > 0 ? options.threads : default_thread_count());
+  std::optional<Calibration> calibration;
+  if (options.method == Method::kGptq)
+    calibration = TRY(open_calibration(*model.config, options, pool.size()));
   TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
   const OutputSpecs output = output_specs(plan);
   auto file = TRY(SafetensorsWriter::create(options.output, output.specs));
-  ThreadPool pool(options.threads > 0 ? options.threads : default_thread_count());
   TensorWriter writer(model.source(), plan, output, options.clip, pool, file);
-  CalibrationSummary calibration;
-  const bool calibrated = options.method == Method::kGptq;
-  if (calibrated) calibration = TRY(write_calibrated(model, plan, options, writer, pool));
-  TRY_STATUS(write_plainly(plan, !calibrated, writer));
+  CalibrationSummary seen;
+  if (calibration) seen = TRY(write_calibrated(model, plan, options, *calibration, writer, pool));
+  TRY_STATUS(write_plainly(plan, !calibration, writer));
   TRY_STATUS(file.commit());
   QuantizeSummary summary = summarize(plan, output, file.total_bytes());
-  summary.plainly_rounded = std::move(calibration.plainly_rounded);
-  summary.calibration_rows = calibration.least_rows;
+  summary.plainly_rounded = std::move(seen.plainly_rounded);
+  summary.calibration_rows = seen.least_rows;
   return summary;
 }
 
@@ -190,8 +210,13 @@ Status check_format(const QuantizeOptions& options) {
   if (options.format == "compressed-tensors") return {};
   if (options.format != "modelslim")
     return invalid_argument("--format={}, expected compressed-tensors or modelslim", options.format);
-  if (options.method != Method::kRtn || options.rotate || options.clip != quant::Clip::kNone)
-    return unsupported("--format=modelslim with --method, --clip or --rotate: expected compressed-tensors");
+  const bool plain = options.method == Method::kRtn && !options.rotate &&
+                     options.clip == quant::Clip::kNone && options.activation_group == 0;
+  if (!plain) {
+    return unsupported(
+        "--format=modelslim with --method, --clip, --rotate or --activation-group: expected "
+        "compressed-tensors");
+  }
   if (options.storage)
     return invalid_argument("--storage with --format=modelslim, which has one form: expected none");
   return {};

@@ -203,6 +203,13 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool
   const quant::Recipe recipe = TRY(parse_scheme(options.scheme));
   const auto head = TRY(parse_lm_head(options.lm_head));
   const auto ignore = TRY(compile_ignore(options.ignore));
+  const bool groups_activations =
+      std::ranges::any_of(recipe.parts, [](const RecipePart& part) { return part.activation_bits == 4; });
+  if (options.activation_group != 0 && !groups_activations) {
+    return invalid_argument(
+        "--activation-group={} with --scheme={}, expected a scheme with 4-bit activations",
+        options.activation_group, options.scheme);
+  }
   QuantizePlan plan;
   TRY_STATUS(sort_tensors(source, recipe, ignore, plan));
   if (plan.linears.empty()) {

@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <deque>
 #include <limits>
-#include <mutex>
 #include <utility>
+
+#include "base/mailbox.h"
 
 namespace tessera::eval {
 namespace {
@@ -14,28 +13,6 @@ namespace {
 struct Piece {
   size_t prompt = 0;
   engine::Output output;
-};
-
-/// Carries outputs from the engine thread to the one that waits.
-class Mailbox {
- public:
-  void put(size_t prompt, const engine::Output& output) {
-    const std::lock_guard lock(mutex_);
-    pieces_.push_back({prompt, output});
-    arrived_.notify_one();
-  }
-  Piece take() {
-    std::unique_lock lock(mutex_);
-    arrived_.wait(lock, [this] { return !pieces_.empty(); });
-    Piece piece = std::move(pieces_.front());
-    pieces_.pop_front();
-    return piece;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<Piece> pieces_;
 };
 
 }  // namespace
@@ -58,7 +35,7 @@ Result<std::vector<Completion>> EngineCompleter::complete(std::span<const std::s
                                                           const std::function<void()>& on_done) {
   std::vector<Completion> completions(prompts.size());
   // Shared: after an error the engine still tells the requests that run.
-  const auto mailbox = std::make_shared<Mailbox>();
+  const auto mailbox = std::make_shared<Mailbox<Piece>>();
   const auto submit = [&](size_t prompt) -> Status {
     engine::Request request;
     request.prompt_ids = TRY(tokenizer_->encode(prompts[prompt], true));
@@ -66,7 +43,7 @@ Result<std::vector<Completion>> EngineCompleter::complete(std::span<const std::s
     request.sampling.temperature = 0;
     request.stop = options.stop;
     TRY(engine_->submit(std::move(request),
-                        [mailbox, prompt](const engine::Output& output) { mailbox->put(prompt, output); }));
+                        [mailbox, prompt](const engine::Output& output) { mailbox->put({prompt, output}); }));
     return {};
   };
   size_t submitted = 0;

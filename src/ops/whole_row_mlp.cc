@@ -4,8 +4,7 @@
 #include <array>
 
 #include "kernels/scatter_add/scatter_add.h"
-#include "kernels/silu_mul/silu_mul.h"
-#include "ops/parallel_rows.h"
+#include "ops/silu_rows.h"
 
 namespace tessera::ops {
 
@@ -32,16 +31,7 @@ void WholeRowMlp::forward(std::span<const GatedLinears> experts, const Visits& v
     input_.reset(rows);
     const std::array<LinearCall, 2> wide{{{mlp.gate, gate}, {mlp.up, up}}};
     run_linears(input_, wide, pool);
-    parallel_rows(pool, count, gate.cols, [&](int64_t begin, int64_t end) {
-      kernels::silu_mul({.gate = gate.row(begin),
-                         .gate_stride = gate.stride,
-                         .up = up.row(begin),
-                         .up_stride = up.stride,
-                         .y = gate.row(begin),
-                         .y_stride = gate.stride,
-                         .rows = end - begin,
-                         .cols = gate.cols});
-    });
+    silu_mul_rows(gate, up, pool);
     product_input_.reset(gate);
     const MatrixView<float> result = result_.rows(count, out.cols);
     const std::array<LinearCall, 1> narrow{{{mlp.down, result}}};

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -52,6 +53,8 @@ class StopRegex {
   };
   friend class RegexCompiler;
 
+  /// Bytes that follow a first byte of UTF-8, and what it contributes.
+  static std::pair<int, char32_t> lead(char byte);
   std::optional<size_t> step(char32_t character);
   std::optional<size_t> follow(Thread thread, size_t position);
 

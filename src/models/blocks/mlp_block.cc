@@ -2,8 +2,7 @@
 
 #include <array>
 
-#include "kernels/silu_mul/silu_mul.h"
-#include "ops/parallel_rows.h"
+#include "ops/silu_rows.h"
 
 namespace tessera::models {
 
@@ -14,16 +13,7 @@ void MlpBlock::forward(const MlpWeights& weights, MatrixView<const float> x, Mat
   input_.reset(x);
   const std::array<ops::LinearCall, 2> wide{{{&weights.gate, gate}, {&weights.up, up}}};
   ops::run_linears(input_, wide, pool);
-  ops::parallel_rows(pool, x.rows, gate.cols, [&](int64_t begin, int64_t end) {
-    kernels::silu_mul({.gate = gate.row(begin),
-                       .gate_stride = gate.stride,
-                       .up = up.row(begin),
-                       .up_stride = up.stride,
-                       .y = gate.row(begin),
-                       .y_stride = gate.stride,
-                       .rows = end - begin,
-                       .cols = gate.cols});
-  });
+  ops::silu_mul_rows(gate, up, pool);
   product_input_.reset(gate);
   const std::array<ops::LinearCall, 1> narrow{{{&weights.down, out}}};
   ops::run_linears(product_input_, narrow, pool);
