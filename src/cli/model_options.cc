@@ -48,7 +48,7 @@ void add_kv_cache_dtype(CLI::App& command, std::string& dtype) {
   command
       .add_option(
           "--kv-cache-dtype", dtype,
-          "of the KV cache: auto (as --dtype), bf16, or int8 (half the memory, a scale per token and head)")
+          "of the KV cache: auto (as the checkpoint says, else bf16), bf16, or int8 (half the memory)")
       ->check(CLI::IsMember({"auto", "bf16", "bfloat16", "int8"}))
       ->capture_default_str();
 }

@@ -53,7 +53,8 @@ TEST(Inspect, FloatModel) {
 
 TEST(Inspect, ModelSlimDirectories) {
   const std::string directory = TESSERA_SOURCE_DIR "/tests/golden/modelslim/";
-  for (const char* name : {"qwen3-w4a4-w8a8", "qwen3-static", "qwen3-flatquant", "qwen3-moe-v0"}) {
+  for (const char* name :
+       {"qwen3-w4a4-w8a8", "qwen3-c8", "qwen3-static", "qwen3-flatquant", "qwen3-moe-v0"}) {
     SCOPED_TRACE(name);
     const auto result = inspected(directory + name);
     EXPECT_EQ(result.format, "modelslim");

@@ -2,19 +2,17 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "ops/input_transform.h"
+#include "quant/attention_data.h"
 
 namespace tessera::models {
 
 struct AttentionExtras {
   // Of all heads of a row, after rotation; keys before they are stored. Null = none.
   std::unique_ptr<const ops::InputTransform> query_transform, key_transform;
-  // Whether `--kv-cache-dtype auto` is int8, and the scales of such a cache: [heads of keys], or empty: each
-  // token brings its own.
-  bool int8_cache = false;
-  std::vector<float> key_scales, value_scales;
+  bool int8_cache = false;          // whether `--kv-cache-dtype auto` is int8
+  quant::CacheScales keys, values;  // of such a cache
 };
 
 }  // namespace tessera::models

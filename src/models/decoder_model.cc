@@ -147,11 +147,19 @@ void DecoderModel::finish_report(std::string_view format) {
 }
 
 void DecoderModel::choose_cache_type() {
-  const bool int8 = std::ranges::all_of(
+  const auto layers = std::ranges::count_if(
       weights_.layers, [](const LayerWeights& layer) { return layer.attention.extras.int8_cache; });
-  if (!int8) return;
+  if (layers < std::ssize(weights_.layers)) {
+    if (layers > 0) {
+      LOG_WARN(
+          "KV cache: bf16, since the checkpoint means int8 for {} of {} layers only; --kv-cache-dtype int8 "
+          "is int8 for all",
+          layers, weights_.layers.size());
+    }
+    return;
+  }
   cache_type_ = kernels::CacheType::kInt8;
-  const bool fixed = !weights_.layers.front().attention.extras.key_scales.empty();
+  const bool fixed = !weights_.layers.front().attention.extras.keys.scales.empty();
   LOG_INFO("KV cache: int8, as the checkpoint says, with {}",
            fixed ? "its own scales" : "a scale per token and head");
 }

@@ -46,6 +46,26 @@ TEST_P(ModelSlim, LogitsAreTheOperators) {
   }
 }
 
+// C8 is what `auto` means where the description has it, and a cache of bf16 does not know it.
+TEST(ModelSlimCache, CodesOfChannelsAreUsedAndCanBeLeftOut) {
+  const std::string directory = directory_of("qwen3-c8");
+  const auto kl_with = [&](const char* cache) {
+    LoadOptions options;
+    options.model_path = directory;
+    options.dtype = "float32";
+    options.kv_cache_dtype = cache;
+    const auto model = Model::load(options);
+    EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message());
+    double kl = 0;
+    for (const Sequence& golden : golden_sequences(directory))
+      kl += compare_rows(run_alone(**model, golden.ids), golden.logits, golden.ids.size()).kl_sum;
+    return kl;
+  };
+  const double automatic = kl_with("auto");
+  EXPECT_EQ(automatic, kl_with("int8"));
+  EXPECT_GT(kl_with("bf16"), 4 * automatic);
+}
+
 TEST_P(ModelSlim, ARowStaysItself) {
   const auto model = load("auto");
   ASSERT_NE(model, nullptr);
@@ -58,7 +78,7 @@ TEST_P(ModelSlim, ARowStaysItself) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ModelSlim,
-                         testing::Values(Case{"qwen3-w4a4-w8a8", "w4a4+w8a8"},
+                         testing::Values(Case{"qwen3-w4a4-w8a8", "w4a4+w8a8"}, Case{"qwen3-c8", "w8a8"},
                                          Case{"qwen3-static", "w8a8+w8a8-static+w8a8-static-transformed"},
                                          Case{"qwen3-flatquant", "w4a4-transformed+w8a8+w8a8-transformed"},
                                          Case{"qwen3-moe-split", "bf16+w4a4+w4a8+w8a16+w8a8"},

@@ -96,6 +96,17 @@ def input_ranges(source: Path, ids) -> dict:
     return ranges
 
 
+def cache_ranges(source: Path, ids) -> dict:
+    """(least, greatest) of every channel of what the cache of every layer is given, keys and values."""
+    model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, attn_implementation="eager").eval()
+    cache, ranges = model(input_ids=ids[None], use_cache=True).past_key_values, {}
+    for layer, one in enumerate(cache.layers):
+        for side, x in (("key_states", one.keys), ("value_states", one.values)):
+            rows = x.transpose(1, 2).reshape(-1, x.shape[1] * x.shape[3])
+            ranges[f"model.layers.{layer}.self_attn.{side}"] = rows.amin(0), rows.amax(0)
+    return ranges
+
+
 def random_pair(size: int, rows: int, generator):
     def one(n):  # orthogonal and a little skewed, as a learned one
         q, _ = torch.linalg.qr(torch.randn(n, n, generator=generator))
@@ -152,6 +163,10 @@ def dynamic(path):
     return "W4A4_DYNAMIC", {}
 
 
+def eight(path):
+    return "W8A8_DYNAMIC", {}
+
+
 def static(path):
     if path.endswith(("layers.1.mlp.gate_proj", "layers.1.mlp.up_proj")):
         return "W8A8_MIX", {}
@@ -185,6 +200,13 @@ def split(path):
         if leaf == "gate_proj":
             leaf = "down_proj"  # W4A8 sums the inputs of down_proj in 16 parts, which these sizes do not have
     return None if kinds[leaf] is None else (kinds[leaf], {})
+
+
+def put_cache(tree, source: Path, ids) -> None:
+    """C8: asymmetric in the first layer, symmetric in the others."""
+    for path, (low, high) in cache_ranges(source, ids).items():
+        param = calculate_qparam(low, high, QDType.INT8, QScope.PER_CHANNEL, ".layers.0." not in path)
+        tree.put(path, ir.FakeQuantDynamicCache(param))
 
 
 def linears_only(plan):
@@ -245,6 +267,7 @@ CASES = {  # name: source, plan, biases of norms, dtype of the model (it decides
     "qwen3-w4a4-w8a8": ("qwen3", dynamic, False, torch.bfloat16, False),
     "qwen3-static": ("qwen3", static, True, torch.bfloat16, False),
     "qwen3-flatquant": ("qwen3", flat, False, torch.bfloat16, False),
+    "qwen3-c8": ("qwen3", eight, False, torch.bfloat16, False),
     "qwen3-moe-split": ("qwen3-moe", split, False, torch.bfloat16, False),
     "qwen3-moe-v0": ("qwen3-moe", mixture, False, torch.float16, True),
 }
@@ -257,6 +280,8 @@ def make(name: str) -> None:
     directory.mkdir(parents=True)
     ids = load_file(source / "golden.safetensors")["input_ids_2"]
     tree = build(source, linears_only(plan), norm_bias, ids)
+    if name.endswith("-c8"):
+        put_cache(tree, source, ids)
     AscendV1Saver(tree, AscendV1Config(save_directory=str(directory), part_file_size=0), Adapter(source, dtype)).post_run()
     for extra in ("golden_greedy.json",):
         (directory / extra).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ msmodelslim's own simulation (whose dynamic int8 takes its range over the tokens
   npu_quantize         q = clamp(round half even(x / input_scale + input_offset), -128, 127)
   npu_kronecker_quant  x'' = left^T (x right), s = absmax / (7 / clip_ratio), q = clamp(round half even(x'' / s), -8, 7)
   npu_quant_matmul     (q W + quant_bias) * deq_scale, or (q W) * scale * s, in float32, and bias after; the sum is exact
+  C8                   q = clamp(round half even(x / scale + offset), -128, 127) of what the cache is given, (q - offset) * scale of it read
 
 Everything is read back from the saved files, so that what is tested is what a reader sees.
 """
@@ -17,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
+from transformers import DynamicCache
 
 
 class Files:
@@ -116,6 +118,34 @@ class OperatorExperts(nn.Module):
         return result
 
 
+def cache_side(files: Files, layer: int, projection: str, x: torch.Tensor) -> torch.Tensor:
+    """[batch, heads, tokens, dim] as an int8 cache gives it back; scales are of heads * dim."""
+    prefix = f"model.layers.{layer}.self_attn.{projection}.kv_cache_"
+    scale, offset = (files.tensors[prefix + what].float().reshape(1, x.shape[1], 1, x.shape[3]) for what in ("scale", "offset"))
+    return ((x / scale + offset).round().clamp(-128, 127) - offset) * scale
+
+
+def install_cache(model: nn.Module, files: Files) -> None:
+    """Every cache that the model makes keeps codes."""
+    layers = {int(name.split(".")[2]) for name in files.tensors if name.endswith(".kv_cache_scale")}
+    plain = DynamicCache.update
+
+    def update(self, key_states, value_states, layer_idx, *more, **named):
+        if layer_idx in layers:
+            key_states = cache_side(files, layer_idx, "k_proj", key_states)
+            value_states = cache_side(files, layer_idx, "v_proj", value_states)
+        return plain(self, key_states, value_states, layer_idx, *more, **named)
+
+    def forward(*args, **named):
+        DynamicCache.update = update
+        try:
+            return model_forward(*args, **named)
+        finally:
+            DynamicCache.update = plain
+
+    model_forward, model.forward = model.forward, forward
+
+
 def install(model: nn.Module, directory: Path) -> Files:
     """Replaces the quantized linears of a float32 model, and adds the biases of norms."""
     files = Files(directory)
@@ -131,4 +161,5 @@ def install(model: nn.Module, directory: Path) -> Files:
     for name, tensor in files.tensors.items():
         if name.endswith("norm.bias"):
             model.get_submodule(name.removesuffix(".bias")).register_forward_hook(lambda m, i, y, b=tensor.float(): y + b)
+    install_cache(model, files)
     return files

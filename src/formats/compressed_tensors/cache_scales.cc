@@ -81,8 +81,8 @@ Status read_cache_scales(const TensorSource& source, const std::optional<QuantAr
                          std::string_view attention, int32_t heads, quant::AttentionData& data) {
   data.int8_cache = scheme && scheme->type == "int";
   if (!brings_scales(scheme)) return {};
-  TRY_STATUS(read_scales(source, attention, 'k', heads, data.key_scales));
-  return read_scales(source, attention, 'v', heads, data.value_scales);
+  TRY_STATUS(read_scales(source, attention, 'k', heads, data.keys.scales));
+  return read_scales(source, attention, 'v', heads, data.values.scales);
 }
 
 }  // namespace tessera::formats::compressed_tensors

@@ -38,20 +38,20 @@ TEST(CompressedTensorsCacheScales, OneForAllHeadsOrForEach) {
     const auto data = one.reader->read_attention("a", kHeads);
     ASSERT_TRUE(data.has_value()) << data.error().message();
     EXPECT_TRUE(data->int8_cache);
-    EXPECT_EQ(data->key_scales, (std::vector<float>{.5F, .5F}));
-    EXPECT_EQ(data->value_scales, (std::vector<float>{.5F, .5F}));
+    EXPECT_EQ(data->keys.scales, (std::vector<float>{.5F, .5F}));
+    EXPECT_EQ(data->values.scales, (std::vector<float>{.5F, .5F}));
     EXPECT_THAT(one.reader->tensor_names("a.k_proj", ModuleKind::kLinear), testing::Contains(std::string(k)));
   }
   json per_head = kPerTensor;
   per_head["strategy"] = "attn_head";
   const Checkpoint each(config_of(per_head), scales("a.k_scale", "a.v_scale", {2, 1, 1}, {.5F, .25F}));
-  EXPECT_EQ(each.reader->read_attention("a", kHeads)->key_scales, (std::vector<float>{.5F, .25F}));
+  EXPECT_EQ(each.reader->read_attention("a", kHeads)->keys.scales, (std::vector<float>{.5F, .25F}));
 }
 
 TEST(CompressedTensorsCacheScales, DynamicOnesNeedNone) {
   const Checkpoint checkpoint(config_of({{"num_bits", 8}, {"strategy", "token"}, {"dynamic", true}}), {});
   const auto data = checkpoint.reader->read_attention("a", kHeads);
-  EXPECT_TRUE(data->int8_cache && data->key_scales.empty());
+  EXPECT_TRUE(data->int8_cache && data->keys.scales.empty());
   const Checkpoint floats(config_of({{"num_bits", 8}, {"type", "float"}}),
                           scales("a.k_scale", "a.v_scale", {1}, {1.F}));
   EXPECT_FALSE(floats.reader->read_attention("a", kHeads)->int8_cache);

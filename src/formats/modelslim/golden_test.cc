@@ -12,7 +12,7 @@ TEST_P(ModelSlimGolden, WeightsAreTheLibrarys) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ModelSlimGolden,
-                         testing::Values("qwen3-w4a4-w8a8", "qwen3-static", "qwen3-flatquant",
+                         testing::Values("qwen3-w4a4-w8a8", "qwen3-c8", "qwen3-static", "qwen3-flatquant",
                                          "qwen3-moe-split", "qwen3-moe-v0"),
                          [](const auto& tested) { return test_name(tested.param); });
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/model_file.h"
 #include "formats/float_weights.h"
+#include "formats/modelslim/cache_scales.h"
 #include "formats/modelslim/decode.h"
 #include "formats/modelslim/module.h"
 
@@ -19,9 +20,6 @@ using quant::LinearData;
 using quant::LinearScheme;
 
 constexpr size_t kShownNames = 20;
-
-/// Of the scales of an int8 cache, which other engines read from the description.
-constexpr std::string_view kCacheType = "C8";
 
 class Reader final : public WeightReader {
  public:
@@ -57,6 +55,22 @@ class Reader final : public WeightReader {
                                              : read_float_linear(source_, module.base, out, in));
     data.scheme.transformed = linear.transformed;
     data.transform = TRY(read_transform(source_, module, in));
+    return data;
+  }
+
+  std::vector<std::string> attention_tensor_names(std::string_view name) const override {
+    return cache_tensor_names(source_, name);
+  }
+
+  Status check_attention(std::string_view name, const AttentionHeads& heads) const override {
+    return misfits_to_status(name, cache_misfits(source_, description_, name, heads));
+  }
+
+  Result<quant::AttentionData> read_attention(std::string_view name,
+                                              const AttentionHeads& heads) const override {
+    TRY_STATUS(check_attention(name, heads));
+    quant::AttentionData data;
+    TRY_STATUS(read_cache_scales(source_, name, data));
     return data;
   }
 
@@ -101,15 +115,12 @@ Status Reader::check(std::string_view name, const Module& module, int64_t out, i
 /// Everything about the directory as a whole that we cannot run, in one error.
 Status check_description(const Description& description, const TensorSource& source,
                          const std::string& file) {
-  std::vector<std::string> problems = description.unsupported_features();
+  const std::vector<std::string>& problems = description.unsupported_features();
   std::vector<std::string> absent;
-  bool has_cache_scales = false;
   for (const std::string_view tensor : description.tensors()) {
-    has_cache_scales |= description.type_of(tensor) == kCacheType;
     if (source.find(tensor) == nullptr)
       absent.push_back(fmt::format("{:.200} ({:.40})", tensor, description.type_of(tensor)));
   }
-  if (has_cache_scales) problems.emplace_back("tensors of type C8 (static scales of an int8 cache)");
   if (!problems.empty()) return unsupported("{}: {} not supported", file, fmt::join(problems, "; "));
   if (absent.empty()) return {};
   std::ranges::sort(absent);

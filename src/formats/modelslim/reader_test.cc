@@ -411,21 +411,19 @@ TEST(ModelSlimDirectory, DescriptionsThatLie) {
 }
 
 TEST(ModelSlimDirectory, UnsupportedFeaturesAreNamedTogether) {
-  auto tensors = per_channel("W8A8_DYNAMIC");
-  tensors.push_back(stored<float>("a.k_proj.kv_cache_scale", DType::kF32, {1}, {1}, "C8"));
-  const Checkpoint checkpoint(tensors, {{"fa_quant_type", "FAKQuant"},
-                                        {"kv_cache_type", "C8"},
-                                        {"metadata", {{"quarot", {{"max_tp_size", 4}}}}},
-                                        {"reduce_quant_type", "per_channel"},
-                                        {"surprise", 1},
-                                        {"group_size", 0},
-                                        {"optional", {{"quarot", {{"rotation_map", json::object()}}}}}});
+  const Checkpoint checkpoint(per_channel("W8A8_DYNAMIC"),
+                              {{"fa_quant_type", "FAKQuant"},
+                               {"kv_cache_type", "C8"},
+                               {"metadata", {{"quarot", {{"max_tp_size", 4}}}}},
+                               {"reduce_quant_type", "per_channel"},
+                               {"surprise", 1},
+                               {"group_size", 0},
+                               {"optional", {{"quarot", {{"rotation_map", json::object()}}}}}});
   EXPECT_EQ(checkpoint.error,
             "quant_model_description.json: fa_quant_type=\"FAKQuant\" (quantized attention); metadata.quarot "
             "(online "
             "rotations); reduce_quant_type=\"per_channel\" (quantized reductions); surprise=1, an unknown "
-            "key; tensors of "
-            "type C8 (static scales of an int8 cache) not supported");
+            "key not supported");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@
 namespace tessera::formats {
 
 /// Of preamble and header.
-inline constexpr uint32_t kPackedVersion = 1;
+inline constexpr uint32_t kPackedVersion = 2;
 /// Of the arrays: raised when a kernel wants tiles, padding or scales in another order.
 inline constexpr uint32_t kPackedLayout = 1;
 inline constexpr size_t kPackedPreambleBytes = 64;

@@ -110,7 +110,7 @@ TEST(PackedHeader, EachRefusalSaysWhatIsWrong) {
   EXPECT_EQ(with(0, 'X'), "a.packed: not a packed file, expected one made by tessera pack");
   EXPECT_EQ(with(8, 0x04030201U),
             "a.packed: packed on a machine with another byte order, expected little-endian");
-  EXPECT_EQ(with(12, 99U), "a.packed: packed file of version 99, expected 1: pack it again");
+  EXPECT_EQ(with(12, 99U), "a.packed: packed file of version 99, expected 2: pack it again");
   EXPECT_EQ(with(16, 99U), "a.packed: weights in layout 99, expected 1: pack it again");
   EXPECT_EQ(refusal(Bytes(good.begin(), good.end() - 1)),
             fmt::format("a.packed: torn: {} bytes, expected {}", good.size() - 1, good.size()));

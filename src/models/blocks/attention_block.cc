@@ -7,6 +7,7 @@
 #include "kernels/kv_store/kv_store.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
+#include "ops/cache_channels.h"
 #include "ops/parallel_rows.h"
 
 namespace tessera::models {
@@ -40,13 +41,32 @@ void prepare_heads(const Step& step, MatrixView<float> x, int32_t heads, const s
   if (transform != nullptr) transform->apply_in_place(x.row_range(begin, end - begin));
 }
 
+/// Whether keys, or values, are kept as codes that have a scale for each channel.
+bool has_channels(const Step& step, const quant::CacheScales& scales) {
+  const auto& shape = step.cache.shape();
+  return shape.type == kernels::CacheType::kInt8 && scales.per_channel(shape.kv_heads);
+}
+
+/// Rows [begin, end), in place, where the checkpoint gives channels scales of their own.
+void to_channel_codes(const Step& step, const AttentionExtras& extras, MatrixView<float> q,
+                      MatrixView<float> k, MatrixView<float> v, int64_t begin, int64_t end) {
+  const int64_t rows = end - begin;
+  if (has_channels(step, extras.keys)) {
+    ops::to_cache_codes(extras.keys, k.row_range(begin, rows));
+    ops::scale_queries(extras.keys, step.config.head_dim, q.row_range(begin, rows));
+  }
+  if (has_channels(step, extras.values)) ops::to_cache_codes(extras.values, v.row_range(begin, rows));
+}
+
 /// Rows [begin, end) of the batch, whoever they belong to.
 void store(const Step& step, int32_t layer, const AttentionExtras& extras, MatrixView<const float> k,
            MatrixView<const float> v, int64_t begin, int64_t end) {
-  const auto scales_of = [](const std::vector<float>& scales) {
-    return scales.empty() ? nullptr : scales.data();
-  };
   const auto& shape = step.cache.shape();
+  const std::vector<float> ones(static_cast<size_t>(shape.kv_heads), 1.F);
+  const auto scales_of = [&](const quant::CacheScales& cache) -> const float* {
+    if (cache.per_channel(shape.kv_heads)) return ones.data();
+    return cache.scales.empty() ? nullptr : cache.scales.data();
+  };
   for (const RowSpan& span : step.spans) {
     const int64_t first = std::max(begin, span.first), last = std::min(end, span.first + span.rows);
     if (first >= last) continue;
@@ -56,8 +76,8 @@ void store(const Step& step, int32_t layer, const AttentionExtras& extras, Matri
                        .v_row_stride = v.stride,
                        .rows = last - first,
                        .start = span.start + first - span.first,
-                       .k_scales = scales_of(extras.key_scales),
-                       .v_scales = scales_of(extras.value_scales),
+                       .k_scales = scales_of(extras.keys),
+                       .v_scales = scales_of(extras.values),
                        .cache_type = shape.type,
                        .k_cache = step.cache.keys(layer),
                        .v_cache = step.cache.values(layer),
@@ -85,10 +105,16 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
                   end);
     prepare_heads(step, k, step.config.kv_heads, weights.k_norm, weights.extras.key_transform.get(), begin,
                   end);
+    to_channel_codes(step, weights.extras, q, k, v, begin, end);
     store(step, layer, weights.extras, k, v, begin, end);
   });
   const auto heads = heads_.matrix(step.rows(), weights.q.out());
   attention_.run(step, layer, step.config.window(layer), q, heads);
+  if (has_channels(step, weights.extras.values)) {
+    ops::parallel_rows(step.pool, step.rows(), heads.cols, [&](int64_t begin, int64_t end) {
+      ops::from_cache_codes(weights.extras.values, step.config.head_dim, heads.row_range(begin, end - begin));
+    });
+  }
   heads_input_.reset(heads);
   const std::array<ops::LinearCall, 1> output{{{&weights.o, out}}};
   ops::run_linears(heads_input_, output, step.pool);

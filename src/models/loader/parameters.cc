@@ -297,8 +297,8 @@ Status Parameters::load_attention(const Attention& attention, const formats::Wei
                                   const ops::PackOptions& options) {
   quant::AttentionData data = TRY(reader.read_attention(attention.name, attention.heads));
   attention.into->int8_cache = data.int8_cache;
-  attention.into->key_scales = std::move(data.key_scales);
-  attention.into->value_scales = std::move(data.value_scales);
+  attention.into->keys = std::move(data.keys);
+  attention.into->values = std::move(data.values);
   const auto make = [&](quant::InputTransform steps, int32_t heads,
                         std::unique_ptr<const ops::InputTransform>& into) -> Status {
     if (steps.empty()) return {};

@@ -24,6 +24,17 @@ Status restore_vector(std::span<const std::byte> bytes, int64_t size, std::vecto
   return {};
 }
 
+/// None, one number a head, or one a channel; offsets only of channels, and then for each.
+Status restore_cache(const formats::AttentionHeads& heads, std::span<const std::byte> scales,
+                     std::span<const std::byte> offsets, quant::CacheScales& into) {
+  const int64_t channels = int64_t{heads.key} * heads.dim;
+  const auto count = static_cast<int64_t>(scales.size() / sizeof(float));
+  if (count > 0) TRY_STATUS(restore_vector(scales, count == heads.key ? heads.key : channels, into.scales));
+  if (offsets.empty()) return {};
+  if (!into.per_channel(heads.key)) return data_corrupt("offsets of {} scales, expected none", count);
+  return restore_vector(offsets, channels, into.offsets);
+}
+
 /// By name; kDataCorrupt when one is there twice.
 Result<std::unordered_map<std::string_view, const formats::PackedEntry*>> by_name(
     std::span<const formats::PackedEntry> entries) {
@@ -59,7 +70,8 @@ std::vector<formats::PackedEntry> Parameters::stored() const {
                                .kind = extras.int8_cache ? kInt8Attention : kAttention,
                                .out = 1,
                                .in = 1,
-                               .arrays = {bytes_of(extras.key_scales), bytes_of(extras.value_scales)}};
+                               .arrays = {bytes_of(extras.keys.scales), bytes_of(extras.values.scales),
+                                          bytes_of(extras.keys.offsets), bytes_of(extras.values.offsets)}};
     if (query != nullptr) entry.transform = formats::pack_steps(query->steps());
     if (key != nullptr) entry.output_transform = formats::pack_steps(key->steps());
     if (query != nullptr || key != nullptr || extras.int8_cache) entries.push_back(std::move(entry));
@@ -100,12 +112,11 @@ Status Parameters::restore_attention(const Attention& attention, const formats::
   };
   AttentionExtras& extras = *attention.into;
   extras.int8_cache = entry.kind == kInt8Attention;
-  if (entry.arrays.size() != 2 || entry.arrays[0].empty() != entry.arrays[1].empty())
-    return data_corrupt("{} arrays, expected scales of keys and of values, or neither", entry.arrays.size());
-  if (!entry.arrays[0].empty())
-    TRY_STATUS(restore_vector(entry.arrays[0], attention.heads.key, extras.key_scales));
-  if (!entry.arrays[1].empty())
-    TRY_STATUS(restore_vector(entry.arrays[1], attention.heads.key, extras.value_scales));
+  if (entry.arrays.size() != 4)
+    return data_corrupt("{} arrays, expected scales and offsets of keys and of values", entry.arrays.size());
+  TRY_STATUS(restore_cache(attention.heads, entry.arrays[0], entry.arrays[2], extras.keys).context("keys"));
+  TRY_STATUS(
+      restore_cache(attention.heads, entry.arrays[1], entry.arrays[3], extras.values).context("values"));
   TRY_STATUS(make(entry.transform, attention.heads.query, attention.into->query_transform));
   return make(entry.output_transform, attention.heads.key, attention.into->key_transform);
 }
