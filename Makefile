@@ -1,15 +1,16 @@
 # Two commands: `make serve` and `make test`. What they do is in tools/; this file only names it.
 .DEFAULT_GOAL := help
-.PHONY: help build serve test check hooks install conformance clean
+.PHONY: help build serve test check hooks install conformance bench-serving clean
 
 MODEL ?=
 SCHEME ?=
 HOST ?= 127.0.0.1
 PORT ?= 30000
 PREFIX ?= /usr/local
+LEN ?= 256
 
 help: ## what there is
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 	@echo
 	@echo '  make serve MODEL=PATH    a GGUF file or a Hugging Face directory instead of the default model'
 	@echo '  make serve SCHEME=S      w8a8, w4a8, w4a4, w8a16, w4a16, w4a4-w8a8, or none (no quantization)'
@@ -36,6 +37,9 @@ conformance: ## clients, benchmark, router and fuzzer that others wrote against 
 	@tools/install_dependencies build
 	@tools/build release
 	tests/conformance/run all
+
+bench-serving: ## 64 prompts at once, 256 tokens in and 256 out, to the default model in W4A4 (LEN=2048: as reported)
+	@LEN='$(LEN)' tools/bench_serving
 
 install: build ## the release binary into PREFIX/bin
 	cmake --install build/release --prefix '$(PREFIX)'

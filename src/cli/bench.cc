@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "cli/bench_serving.h"
+
 namespace tessera::cli {
 namespace {
 
@@ -99,12 +101,22 @@ void add_kernels(CLI::App& command, BenchArguments& arguments) {
   kernels->callback([&arguments] { arguments.run = run_kernels; });
 }
 
+void add_serving(CLI::App& command, BenchArguments& arguments) {
+  CLI::App* serving = command.add_subcommand(
+      "serving", "load for a running server, and how it bore it: SGLang's bench_serving");
+  add_serving_options(*serving, arguments.serving);
+  serving->callback([&arguments] {
+    arguments.run = [](const BenchArguments& chosen) { return run_serving(chosen.serving); };
+  });
+}
+
 }  // namespace
 
 void add_bench_options(CLI::App& command, BenchArguments& arguments) {
   command.require_subcommand(1);
   add_kernels(command, arguments);
   add_latency(command, arguments);
+  add_serving(command, arguments);
 }
 
 Status run_bench(const BenchArguments& arguments) {

@@ -1,4 +1,4 @@
-// `tessera bench`: measures this machine, the kernels on it, and whole models.
+// `tessera bench`: measures this machine, the kernels on it, whole models, and servers.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,12 +7,14 @@
 #include "base/result.h"
 #include "bench/kernels.h"
 #include "bench/latency.h"
+#include "bench/serving/serving.h"
 
 namespace tessera::cli {
 
 struct BenchArguments {
   bench::KernelOptions kernels;
   bench::LatencyOptions latency;
+  bench::serving::ServingOptions serving;
   bool json = false;
   std::function<Status(const BenchArguments&)> run;  // of the subcommand that was given
 };
