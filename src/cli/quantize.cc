@@ -29,6 +29,21 @@ void add_method_options(CLI::App& command, QuantizeArguments& arguments) {
       ->check(CLI::IsMember({"none", "hadamard", "online"}))
       ->capture_default_str();
   command
+      .add_option("--smooth", arguments.options.smooth,
+                  "SmoothQuant's alpha, 0.5 to 0.8: outliers of 8-bit activations move into the weights, by "
+                  "factors folded into norms, v_proj and up_proj; any engine runs the result. With --rotate "
+                  "only of the inputs of o_proj and down_proj, which a rotation alone leaves uneven")
+      ->check(CLI::Range(0., 1.));
+  command.add_flag("--awq", arguments.options.awq,
+                   "factors folded likewise, that make the weights of the channels that matter exact: good "
+                   "for 4-bit weights without rotation (w4a16, w4a8); instead of --smooth and --rotate");
+  command
+      .add_option("--kv-cache", arguments.kv_cache,
+                  "int8: the checkpoint asks for an int8 KV cache; with --rotate online queries and keys "
+                  "are rotated for it")
+      ->check(CLI::IsMember({"none", "int8"}))
+      ->capture_default_str();
+  command
       .add_option(
           "--clip", arguments.clip,
           "none: scales reach the largest weight; mse: each scale is the one with the least squared error")
@@ -36,11 +51,12 @@ void add_method_options(CLI::App& command, QuantizeArguments& arguments) {
       ->capture_default_str();
   command.add_option(
       "--calibration", calibration.file,
-      "gptq: text, or .jsonl of objects with \"text\" or \"messages\"; default: a novel's beginning");
-  command.add_option("--calibration-sequences", calibration.sequences, "gptq: at most")
+      "gptq, smooth, awq: text, or .jsonl of objects with \"text\" or \"messages\"; default: a novel's "
+      "beginning");
+  command.add_option("--calibration-sequences", calibration.sequences, "at most")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command.add_option("--calibration-length", calibration.length, "gptq: tokens of a sequence")
+  command.add_option("--calibration-length", calibration.length, "tokens of a sequence")
       ->check(CLI::Range(16, 131072))
       ->capture_default_str();
   command.add_option("--seed", arguments.seed, "of --rotate's signs")->capture_default_str();
@@ -98,9 +114,11 @@ Status run_quantize(const QuantizeArguments& arguments) {
     options.group_size = TRY(compress::parse_group_size(arguments.group_size));
   if (!arguments.storage.empty()) options.storage = TRY(compress::parse_storage(arguments.storage));
   if (arguments.method == "gptq") options.method = compress::Method::kGptq;
-  if (arguments.method != "gptq" && !options.calibration.file.empty())
-    return invalid_argument("--calibration={} with --method={}, expected gptq", options.calibration.file,
-                            arguments.method);
+  if (!options.needs_calibration() && !options.calibration.file.empty()) {
+    return invalid_argument("--calibration={} with --method={}, expected gptq, --smooth or --awq",
+                            options.calibration.file, arguments.method);
+  }
+  options.int8_cache = arguments.kv_cache == "int8";
   if (arguments.clip == "mse") options.clip = quant::Clip::kLeastSquares;
   if (arguments.rotate != "none")
     options.rotate = {.seed = arguments.seed, .online = arguments.rotate == "online"};

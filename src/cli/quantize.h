@@ -11,7 +11,7 @@ namespace tessera::cli {
 
 struct QuantizeArguments {
   compress::QuantizeOptions options;  // all but what the texts below say
-  std::string method = "rtn", rotate = "none", clip = "none";
+  std::string method = "rtn", rotate = "none", clip = "none", kv_cache = "none";
   uint64_t seed = 0;
   std::string group_size, storage;  // empty: the scheme's default
 };

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "compress/rotate/rotated_reader.h"
+#include "compress/smooth/smooth_model.h"
 #include "formats/compressed_tensors/config.h"
 #include "models/architecture.h"
 
@@ -25,11 +25,19 @@ Result<FloatModel> open_float_model(const QuantizeOptions& options) {
   }
   const auto tied = config.find("tie_word_embeddings");
   model.tied = tied != config.end() && *tied == true;
-  if (options.method == Method::kRtn && !options.rotate) return model;
+  if (!options.needs_calibration() && !options.rotate) return model;
   model.config = TRY(models::parse_model_config(config));
+  if (options.smooth || options.awq) {
+    model.scaled = TRY(smooth_model(*model.files, *model.reader, *model.config, options));
+    model.reader = TRY(open_rotated_reader(*model.scaled, {}));
+  }
   if (options.rotate) {
-    model.rotated = TRY(RotatedSource::make(*model.files, *model.config, *options.rotate));
-    model.reader = TRY(open_rotated_reader(*model.rotated));
+    model.rotated = TRY(RotatedSource::make(model.source(), *model.config, *options.rotate));
+    model.online.down_block = model.rotated->down_block();
+    // The largest power of two that divides it.
+    if (options.rotate->online && options.int8_cache)
+      model.online.head_block = model.config->head_dim & -model.config->head_dim;
+    model.reader = TRY(open_rotated_reader(*model.rotated, model.online));
     model.config->tied_embeddings = model.tied = false;
     model.directory.config["tie_word_embeddings"] = false;
   }

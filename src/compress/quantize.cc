@@ -114,12 +114,9 @@ struct Calibration {
 /// Before anything is written.
 Result<Calibration> open_calibration(const models::ModelConfig& config, const QuantizeOptions& options,
                                      int threads) {
-  if (options.calibration.length > config.max_position) {
-    return invalid_argument("--calibration-length={}, expected at most {} (the model's context)",
-                            options.calibration.length, config.max_position);
-  }
-  return Calibration{.data = TRY(read_calibration(options.model_path, options.calibration)),
-                     .algebra = TRY(DenseAlgebra::open(threads))};
+  return Calibration{
+      .data = TRY(read_calibration(options.model_path, options.calibration, config.max_position)),
+      .algebra = TRY(DenseAlgebra::open(threads))};
 }
 
 /// The linears of decoder layers by GPTQ.
@@ -127,26 +124,22 @@ Result<CalibrationSummary> write_calibrated(const FloatModel& model, const Quant
                                             const QuantizeOptions& options, const Calibration& calibration,
                                             TensorWriter& writer, ThreadPool& pool) {
   std::unordered_map<std::string, size_t> indices;
-  std::vector<LinearToRound> linears;
-  for (size_t i = 0; i < plan.linears.size(); ++i) {
-    const QuantizedLinear& linear = plan.linears[i];
-    if (!is_in_a_layer(linear)) continue;
-    indices.emplace(linear.name, i);
-    linears.push_back({linear.name, formats::compressed_tensors::scheme_of(plan.config.groups[linear.part])});
-  }
+  for (size_t i = 0; i < plan.linears.size(); ++i)
+    indices.emplace(plan.linears[i].name, i);
   const CalibratedOptions rules{
       .rounding = {.scale_dtype = stored_dtype(plan, plan.linears.front().source->dtype),
                    .clip = options.clip}};
   CalibratedRounding rounding(model.source(), *model.reader, *model.config, rules, *calibration.algebra,
                               pool);
-  return rounding.run(
-      linears, calibration.data, [&](const std::string& name, const RoundedLinear& rounded) -> Status {
-        const size_t index = indices.at(name);
-        const QuantizedLinear& linear = plan.linears[index];
-        const PlannedPart& part = plan.parts[linear.part];
-        return writer.write(index, TRY(encode_codes(rounded, linear.out, part.weight.bits,
-                                                    rules.rounding.scale_dtype, part.storage)));
-      });
+  return rounding.run(linears_of_layers(plan), calibration.data,
+                      [&](const std::string& name, const RoundedLinear& rounded) -> Status {
+                        const size_t index = indices.at(name);
+                        const QuantizedLinear& linear = plan.linears[index];
+                        const PlannedPart& part = plan.parts[linear.part];
+                        return writer.write(index,
+                                            TRY(encode_codes(rounded, linear.out, part.weight.bits,
+                                                             rules.rounding.scale_dtype, part.storage)));
+                      });
 }
 
 /// Everything that no calibration has written.
@@ -217,6 +210,8 @@ Status check_format(const QuantizeOptions& options) {
         "--format=modelslim with --method, --clip, --rotate or --activation-group: expected "
         "compressed-tensors");
   }
+  if (options.int8_cache)
+    return unsupported("--format=modelslim with --kv-cache=int8, expected compressed-tensors");
   if (options.storage)
     return invalid_argument("--storage with --format=modelslim, which has one form: expected none");
   return {};
@@ -228,15 +223,16 @@ Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   TRY_STATUS(check_format(options));
   FloatModel model = TRY(open_float_model(options));
   QuantizePlan plan = TRY(plan_quantization(model.source(), model.tied, options));
-  // Rotated tensors are computed in more than the checkpoint's precision; the file keeps that.
-  if (model.rotated) plan.float_dtype = model.files->find(plan.linears.front().name + ".weight")->dtype;
+  // Computed tensors have more than the checkpoint's precision; the file keeps that.
+  if (&model.source() != model.files.get())
+    plan.float_dtype = model.files->find(plan.linears.front().name + ".weight")->dtype;
   const bool modelslim = options.format == "modelslim";
   QuantizeSummary summary = TRY(modelslim ? write_modelslim(model.source(), plan, options)
                                           : write_compressed_tensors(model, plan, options));
   TRY_STATUS(copy_side_files(options.model_path, options.output));
   nlohmann::json& config = model.directory.config;
   if (plan.untie) config["tie_word_embeddings"] = false;
-  if (model.rotated) plan.config.transforms = online_transforms(*model.rotated);
+  plan.config.transforms = online_transforms(model.online);
   if (!modelslim) config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
   const std::string text = TRY(formats::dump_json(config, "config.json"));
   TRY_STATUS(write_text_file(std::filesystem::path(options.output) / "config.json", text + "\n"));

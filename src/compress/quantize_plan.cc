@@ -138,12 +138,18 @@ Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<
         "--storage=int with --scheme={}: int-quantized needs quantized inputs, expected pack",
         options.scheme);
   }
-  plan.parts.push_back({{.bits = part.weight_bits, .group_size = *chosen}, storage});
+  plan.parts.push_back({{.bits = part.weight_bits, .group_size = *chosen}, storage, {}});
   auto& group =
       plan.config.groups.emplace_back(config_group(part, *chosen, storage, index, std::move(targets)));
-  if (options.activation_group == 0 || part.activation_bits != 4) return {};
-  group.input_activations->strategy = "group";
-  group.input_activations->group_size = options.activation_group;
+  const bool grouped = options.activation_group != 0 && part.activation_bits == 4;
+  if (grouped) {
+    group.input_activations->strategy = "group";
+    group.input_activations->group_size = options.activation_group;
+  }
+  quant::ActivationScheme& activation = plan.parts.back().activation;
+  activation = formats::compressed_tensors::scheme_of(group).activation;
+  if (options.format == "modelslim") activation.rule = quant::ActivationRule::kAbsmax;
+  if (!grouped) return {};
   for (const quant::PartLinear& member : members) {
     TRY_STATUS(ops::Linear::check(formats::compressed_tensors::scheme_of(group), member.in)
                    .context(fmt::format("--activation-group={}: {}", options.activation_group, member.name)));
@@ -223,10 +229,22 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool
   // Its name as target beats the class Linear in every reader.
   if (head) TRY_STATUS(add_part(*head, 0, {std::string(kHead)}, options, plan));
   if (!head) plan.config.ignore.emplace_back(kHead);
+  if (options.int8_cache)
+    plan.config.kv_cache_scheme = {.num_bits = 8, .strategy = "token", .dynamic = "true"};
   std::ranges::sort(plan.config.ignore);
   finish_config(plan.config);
   TRY_STATUS(check_targets(plan));
   return plan;
+}
+
+std::vector<LinearToRound> linears_of_layers(const QuantizePlan& plan) {
+  std::vector<LinearToRound> linears;
+  for (const QuantizedLinear& linear : plan.linears) {
+    if (linear.name == kHead) continue;
+    const PlannedPart& part = plan.parts[linear.part];
+    linears.push_back({linear.name, {.weight = part.weight, .activation = part.activation}});
+  }
+  return linears;
 }
 
 }  // namespace tessera::compress

@@ -34,7 +34,12 @@ struct QuantizeOptions {
   Method method = Method::kRtn;
   quant::Clip clip = quant::Clip::kNone;
   std::optional<RotateOptions> rotate = {};
-  CalibrationText calibration = {};  // of gptq
+  std::optional<double> smooth = {};  // SmoothQuant's alpha
+  bool awq = false;
+  bool int8_cache = false;           // keys and values are meant to be kept in int8
+  CalibrationText calibration = {};  // of gptq, smooth and awq
+
+  bool needs_calibration() const { return method == Method::kGptq || smooth || awq; }
 };
 
 struct QuantizedLinear {
@@ -47,6 +52,7 @@ struct QuantizedLinear {
 struct PlannedPart {
   quant::WeightScheme weight;
   Storage storage;
+  quant::ActivationScheme activation;  // as the format's readers will round
 };
 
 struct QuantizePlan {
@@ -65,5 +71,8 @@ struct QuantizePlan {
 /// width is not a multiple of the group size (all listed).
 Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool tied_embeddings,
                                        const QuantizeOptions& options);
+
+/// Those in decoder layers, which are what calibration sees.
+std::vector<LinearToRound> linears_of_layers(const QuantizePlan& plan);
 
 }  // namespace tessera::compress

@@ -1,12 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <filesystem>
 
 #include "base/file.h"
 #include "compress/calibrate/calibration_text.h"
-#include "compress/quantize_test_support.h"
+#include "compress/float_model_test_support.h"
 
 namespace tessera::compress {
 namespace {
@@ -21,7 +20,7 @@ std::string write(const TestDirectory& directory, const std::string& name, const
 }
 
 TEST(CalibrationText, CutsWholeSequences) {
-  const auto own = read_calibration(tiny_model("qwen3"), {.file = {}, .sequences = 3, .length = 50});
+  const auto own = read_calibration(tiny_model("qwen3"), {.file = {}, .sequences = 3, .length = 50}, 4096);
   ASSERT_TRUE(own.has_value()) << own.error().message();
   EXPECT_EQ(own->ids.size(), 150U);
   EXPECT_EQ(own->length, 50);
@@ -30,7 +29,7 @@ TEST(CalibrationText, CutsWholeSequences) {
   for (int i = 0; i < 40; ++i)
     words += "one two three ";
   const auto text = read_calibration(
-      tiny_model("qwen3"), {.file = write(directory, "a.txt", words), .sequences = 9, .length = 16});
+      tiny_model("qwen3"), {.file = write(directory, "a.txt", words), .sequences = 9, .length = 16}, 4096);
   ASSERT_TRUE(text.has_value()) << text.error().message();
   EXPECT_EQ(text->ids.size() % 16, 0U);
   EXPECT_GE(text->ids.size(), 16U);
@@ -43,38 +42,17 @@ TEST(CalibrationText, ReadsLinesOfJson) {
     lines += "{\"text\": \"one two three four five\"}\n\n";
   const std::string file = write(directory, "a.jsonl", lines);
   EXPECT_TRUE(
-      read_calibration(tiny_model("qwen3"), {.file = file, .sequences = 2, .length = 16}).has_value());
+      read_calibration(tiny_model("qwen3"), {.file = file, .sequences = 2, .length = 16}, 4096).has_value());
   const std::string bad = write(directory, "b.jsonl", lines + "{\"texts\": 1}\n");
-  const auto refused = read_calibration(tiny_model("qwen3"), {.file = bad, .sequences = 2, .length = 16});
+  const auto refused =
+      read_calibration(tiny_model("qwen3"), {.file = bad, .sequences = 2, .length = 16}, 4096);
   ASSERT_FALSE(refused.has_value());
   EXPECT_THAT(refused.error().message(),
               HasSubstr("b.jsonl:81: expected an object with \"text\" or \"messages\""));
   const auto short_text = read_calibration(
-      tiny_model("qwen3"), {.file = write(directory, "c.txt", "one"), .sequences = 1, .length = 64});
+      tiny_model("qwen3"), {.file = write(directory, "c.txt", "one"), .sequences = 1, .length = 64}, 4096);
   ASSERT_FALSE(short_text.has_value());
   EXPECT_THAT(short_text.error().message(), HasSubstr("expected at least 64"));
-}
-
-/// Mean KL of the softmax of `actual` from that of `expected`, rows of 512 logits.
-double mean_kl(const std::vector<float>& expected, const std::vector<float>& actual) {
-  constexpr size_t kVocab = 512;
-  const auto log_softmax = [](const float* logits) {
-    std::vector<double> result(logits, logits + kVocab);
-    double sum = 0;
-    for (const double x : result)
-      sum += std::exp(x);
-    for (double& x : result)
-      x -= std::log(sum);
-    return result;
-  };
-  const size_t rows = expected.size() / kVocab;
-  double total = 0;
-  for (size_t row = 0; row < rows; ++row) {
-    const auto p = log_softmax(expected.data() + row * kVocab), q = log_softmax(actual.data() + row * kVocab);
-    for (size_t i = 0; i < kVocab; ++i)
-      total += std::exp(p[i]) * (p[i] - q[i]);
-  }
-  return total / static_cast<double>(rows);
 }
 
 double kl_of(const std::string& name, QuantizeOptions options) {
@@ -83,7 +61,7 @@ double kl_of(const std::string& name, QuantizeOptions options) {
   const auto reference = load(tiny_model(name)), quantized = load(options.output);
   EXPECT_TRUE(quantized.has_value()) << (quantized ? "" : quantized.error().message());
   // Text, as it was calibrated on: weights that nobody trained treat other tokens in another way.
-  const auto text = read_calibration(tiny_model(name), {.file = {}, .sequences = 40, .length = 64});
+  const auto text = read_calibration(tiny_model(name), {.file = {}, .sequences = 40, .length = 64}, 4096);
   const std::vector<int32_t> ids(text->ids.end() - 128, text->ids.end());
   return mean_kl(logits_of(**reference, ids), logits_of(**quantized, ids));
 }

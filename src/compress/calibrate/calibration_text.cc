@@ -69,7 +69,12 @@ Result<std::string> read_documents(const std::string& model_path, const std::str
 
 }  // namespace
 
-Result<CalibrationData> read_calibration(const std::string& model_path, const CalibrationText& text) {
+Result<CalibrationData> read_calibration(const std::string& model_path, const CalibrationText& text,
+                                         int32_t context) {
+  if (text.length > context) {
+    return invalid_argument("--calibration-length={}, expected at most {} (the model's context)", text.length,
+                            context);
+  }
   const auto tokenizer = TRY(text::Tokenizer::load(model_path));
   std::string content =
       text.file.empty() ? std::string(kCalibrationText) : TRY(read_documents(model_path, text.file));

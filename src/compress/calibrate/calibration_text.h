@@ -16,8 +16,9 @@ struct CalibrationText {
 };
 
 /// The beginning of the text by the tokenizer of `model_path`, cut into sequences; documents of a .jsonl file
-/// follow each other. kInvalidArgument when it is shorter than one sequence, or a line is not such an object
-/// (named).
-Result<CalibrationData> read_calibration(const std::string& model_path, const CalibrationText& text);
+/// follow each other. kInvalidArgument when it is shorter than one sequence, a line is not such an object
+/// (named), or a sequence is longer than the model's context.
+Result<CalibrationData> read_calibration(const std::string& model_path, const CalibrationText& text,
+                                         int32_t context);
 
 }  // namespace tessera::compress

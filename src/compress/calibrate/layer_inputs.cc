@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kFlushRows = 2048;  // rows that one product adds: enough to fill its kernels, little memory
 
-/// What all linears over one input have in common: q/k/v and gate/up of one parent.
+}  // namespace
+
 std::string input_key(const std::string& name) {
   const size_t leaf = name.rfind('.') + 1;
   const std::string_view word = std::string_view(name).substr(leaf);
@@ -20,7 +21,6 @@ std::string input_key(const std::string& name) {
   return attention || mlp ? name.substr(0, leaf) : name;
 }
 
-/// A row as the integer kernels see it: x <- codes * scale. Static scales are not what calibration makes.
 void round_activations(const quant::ActivationScheme& scheme, std::span<float> row) {
   if (scheme.bits >= 16) return;
   const auto k = static_cast<int64_t>(row.size()), padded = kernels::padded_k(k);
@@ -43,8 +43,6 @@ void round_activations(const quant::ActivationScheme& scheme, std::span<float> r
   for (size_t i = 0; i < row.size(); ++i)
     row[i] = static_cast<float>(codes[i]) * scales[i / static_cast<size_t>(group)];
 }
-
-}  // namespace
 
 void LayerInputs::watch(const std::string& name, ops::Linear& linear,
                         const quant::ActivationScheme& activation) {

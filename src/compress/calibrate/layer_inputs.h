@@ -14,6 +14,13 @@
 
 namespace tessera::compress {
 
+/// What all linears over one input have in common, of a linear's dotted path: q/k/v and gate/up of one
+/// parent.
+std::string input_key(const std::string& name);
+
+/// A row as the integer kernels see it: x <- codes * scale. Static scales are not what calibration makes.
+void round_activations(const quant::ActivationScheme& scheme, std::span<float> row);
+
 class LayerInputs {
  public:
   /// `algebra` outlives this.

@@ -2,16 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "base/file.h"
-#include "compress/quantize_test_support.h"
-#include "compress/rotate/rotated_reader.h"
-#include "formats/compressed_tensors/config.h"
+#include "compress/float_model_test_support.h"
+#include "compress/rotate/rotated_source.h"
 #include "formats/hf/model_dir.h"
-#include "formats/safetensors/safetensors_writer.h"
 #include "models/architecture.h"
 
 namespace tessera::compress {
@@ -61,59 +56,22 @@ TEST(Rotation, BlocksAreApartSignsAreSeeded) {
   EXPECT_THAT(unknown.error().message(), HasSubstr("7 values"));
 }
 
-/// The rotated tensors as a checkpoint of float32 weights.
 void write_rotated(const std::string& from, const RotateOptions& options, const std::string& to) {
-  auto model = formats::open_model_dir(from);
   const auto files = formats::open_safetensors_dir(from);
-  const auto config = models::parse_model_config(model->config);
+  const auto config = models::parse_model_config(formats::open_model_dir(from)->config);
   const auto rotated = RotatedSource::make(**files, *config, options);
   ASSERT_TRUE(rotated.has_value()) << rotated.error().message();
-  std::vector<formats::TensorSpec> specs;
-  for (const auto& info : (*rotated)->tensors())
-    specs.push_back({info.name, info.dtype, info.shape});
-  auto writer = formats::SafetensorsWriter::create(to, specs);
-  ASSERT_TRUE(writer.has_value());
-  for (const auto& info : (*rotated)->tensors()) {
-    const auto tensor = (*rotated)->read(info.name);
-    ASSERT_TRUE(tensor.has_value());
-    ASSERT_TRUE(writer->write(info.name, {tensor->data(), tensor->bytes()}).has_value());
-  }
-  ASSERT_TRUE(writer->commit().has_value());
-  formats::compressed_tensors::QuantizationConfig quantization;
-  quantization.format = "dense";
-  quantization.transforms = online_transforms(**rotated);
-  model->config["tie_word_embeddings"] = false;
-  if (!quantization.transforms.empty()) model->config["quantization_config"] = to_json(quantization);
-  ASSERT_TRUE(write_text_file(std::filesystem::path(to) / "config.json", model->config.dump()).has_value());
-}
-
-std::vector<float> float_logits(const std::string& path) {
-  const auto model = models::Model::load({.model_path = path,
-                                          .packed = {},
-                                          .packed_cache = {},
-                                          .dtype = "float32",
-                                          .weight_layout = "nz",
-                                          .quantization = {},
-                                          .threads = 2});
-  EXPECT_TRUE(model.has_value()) << (model ? "" : model.error().message());
-  return model ? logits_of(**model) : std::vector<float>{};
+  write_float_model(from, **rotated, {.down_block = (*rotated)->down_block()}, to);
 }
 
 TEST(RotatedSource, LeavesTheModelsFunctionAsItWas) {
   for (const std::string name : {"qwen3", "qwen3-moe", "llama", "qwen2"}) {
     const std::vector<float> expected = float_logits(tiny_model(name));
-    float largest = 0;
-    for (const float logit : expected)
-      largest = std::max(largest, std::fabs(logit));
     for (const bool online : {false, true}) {
       const TestDirectory directory;
       write_rotated(tiny_model(name), {.seed = 3, .online = online}, directory.path());
-      const std::vector<float> actual = float_logits(directory.path());
-      ASSERT_EQ(actual.size(), expected.size());
-      float error = 0;
-      for (size_t i = 0; i < expected.size(); ++i)
-        error = std::max(error, std::fabs(actual[i] - expected[i]));
-      EXPECT_LE(error, 1e-4F * largest) << name << (online ? ", online" : "");
+      EXPECT_LE(relative_error(expected, float_logits(directory.path())), 1e-4F)
+          << name << (online ? ", online" : "");
     }
   }
 }

@@ -227,7 +227,7 @@ json to_json(const QuantizationConfig& config) {
           {"format", config.format},
           {"quantization_status", "compressed"},
           {"global_compression_ratio", nullptr},
-          {"kv_cache_scheme", nullptr},
+          {"kv_cache_scheme", args_to_json(config.kv_cache_scheme)},
           {"sparsity_config", json::object()},
           {"transform_config", to_json(config.transforms)},
           {"ignore", config.ignore},
