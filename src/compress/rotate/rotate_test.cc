@@ -6,6 +6,7 @@
 
 #include "compress/float_model_test_support.h"
 #include "compress/rotate/rotated_source.h"
+#include "compress/smooth/scaled_source.h"
 #include "formats/hf/model_dir.h"
 #include "models/architecture.h"
 
@@ -74,6 +75,63 @@ TEST(RotatedSource, LeavesTheModelsFunctionAsItWas) {
           << name << (online ? ", online" : "");
     }
   }
+}
+
+/// A model of the same function whose keys have two channels 32 times as large, one pair of the rotary
+/// embedding.
+void write_with_outlier_keys(const std::string& name, const OnlineTransforms& online, const std::string& to) {
+  const auto files = formats::open_safetensors_dir(tiny_model(name));
+  const auto config = models::parse_model_config(formats::open_model_dir(tiny_model(name))->config);
+  const auto scale_heads = [&](const std::string& linear, int32_t heads, float factor) {
+    ScaledFold scaled{.fold = {.from = linear, .into = {}, .channels = int64_t{heads} * config->head_dim},
+                      .scales = {}};
+    for (int64_t channel = 0; channel < scaled.fold.channels; ++channel)
+      scaled.scales.push_back(channel % (config->head_dim / 2) == 3 ? 1 / factor : 1);
+    return scaled;
+  };
+  std::vector<ScaledFold> folds;
+  for (int32_t layer = 0; layer < config->layers; ++layer) {
+    const std::string attention = fmt::format("model.layers.{}.self_attn.", layer);
+    folds.push_back(scale_heads(attention + "k_proj", config->kv_heads, 32));
+    folds.push_back(scale_heads(attention + "q_proj", config->heads, 1.F / 32));
+  }
+  write_float_model(tiny_model(name), **ScaledSource::make(**files, std::move(folds)), online, to);
+}
+
+TEST(OnlineTransforms, EvenOutKeysForAnInt8Cache) {
+  for (const std::string name : {"llama", "qwen2"}) {
+    const TestDirectory plain, rotated;
+    write_with_outlier_keys(name, {}, plain.path());
+    write_with_outlier_keys(name, {.head_block = 8}, rotated.path());
+    const std::vector<float> expected = float_logits(tiny_model(name));
+    EXPECT_LE(relative_error(expected, float_logits(plain.path())), 1e-4F) << name;
+    EXPECT_LE(relative_error(expected, float_logits(rotated.path())), 1e-4F) << name;
+    EXPECT_LT(mean_kl(expected, float_logits(rotated.path(), "int8")),
+              mean_kl(expected, float_logits(plain.path(), "int8")) / 4)
+        << name;
+  }
+}
+
+TEST(OnlineTransforms, AreWrittenWithTheCachesScheme) {
+  const TestDirectory output;
+  QuantizeOptions options = options_for("llama", output, "w8a8");
+  options.int8_cache = true;
+  options.rotate = RotateOptions{.seed = 1, .online = true};
+  ASSERT_EQ(error_of(options), "");
+  const auto config = formats::open_model_dir(output.path())->config["quantization_config"];
+  EXPECT_EQ(config["kv_cache_scheme"]["num_bits"], 8);
+  EXPECT_EQ(config["kv_cache_scheme"]["dynamic"], true);
+  EXPECT_EQ(config["transform_config"]["config_groups"]["R3"]["apply"][0]["location"], "q_attn");
+  EXPECT_EQ(config["transform_config"]["config_groups"]["R3"]["apply"][1]["location"], "k_cache");
+  const auto model = load(output.path());
+  ASSERT_TRUE(model.has_value()) << model.error().message();
+  // A code and a scale per head and token, not two or four bytes for every value.
+  const auto& shape = (*model)->config();
+  const auto values = static_cast<size_t>(2 * shape.layers * shape.kv_heads * shape.head_dim);
+  EXPECT_LT((*model)->page_bytes(64), 64 * values * 2);
+  options.format = "modelslim";
+  options.rotate.reset();
+  EXPECT_THAT(error_of(options), HasSubstr("--format=modelslim with --kv-cache=int8"));
 }
 
 TEST(RotatedSource, RefusesWhatItDoesNotKnow) {
