@@ -7,6 +7,7 @@
 
 #include "cli/answer.h"
 #include "cli/model_options.h"
+#include "cli/trace_option.h"
 
 namespace tessera::cli {
 namespace {
@@ -66,11 +67,13 @@ void add_generate_options(CLI::App& command, GenerateArguments& arguments) {
   command.add_flag("--chat", arguments.chat, "the prompt is a user's message: apply the chat template")
       ->needs(prompt);
   add_sampling(command, arguments.request);
+  add_trace(command, arguments.trace);
   command.add_flag("--json", arguments.json, "text, ids, counts and speed as one JSON object");
 }
 
 Status run_generate(const GenerateArguments& arguments) {
   TRY_STATUS(sampling::validate(arguments.request.sampling));
+  const auto timeline = TRY(start_trace(arguments.trace));
   const Session session = TRY(open_session(arguments.model));
   engine::Request request = arguments.request;
   request.prompt_ids = TRY(prompt_ids(arguments, session.model));

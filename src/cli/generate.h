@@ -15,6 +15,7 @@ struct GenerateArguments {
   engine::Request request = {.sampling = {.temperature = 0}};  // all but the prompt
   std::string prompt;
   std::string input_ids;
+  std::string trace;  // a file to write
   bool chat = false;
   bool json = false;
 };

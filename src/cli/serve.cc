@@ -6,6 +6,7 @@
 #include "api/model_card.h"
 #include "base/isa.h"
 #include "base/log.h"
+#include "cli/trace_option.h"
 #include "engine/engine.h"
 #include "engine/open_model.h"
 #include "server/bandwidth.h"
@@ -99,6 +100,7 @@ Status run_serve(const ServeOptions& given) {
   TRY_STATUS(set_log_level(options.log_level));
   server::ServerOptions server = TRY(make_server_options(options.http));
   TRY_STATUS(http::Server::check_address(server.http));
+  const auto timeline = TRY(start_trace(options.trace));
   engine::OpenedModel model = TRY(engine::open_model(open_options(options)));
   api::ModelCard card = TRY(make_card(options, model));
   if (!options.no_effect.empty()) LOG_WARN("without effect here: {}", fmt::join(options.no_effect, ", "));

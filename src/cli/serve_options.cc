@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cli/model_options.h"
+#include "cli/trace_option.h"
 
 namespace tessera::cli {
 namespace {
@@ -94,6 +95,7 @@ void add_scheduling(CLI::App& command, ServeOptions& options) {
 void add_operation(CLI::App& command, ServeOptions& options) {
   command.add_option("--log-level", options.log_level, "trace, debug, info, warning, error, critical or off")
       ->capture_default_str();
+  add_trace(command, options.trace);
   command.add_flag("--skip-server-warmup", options.skip_server_warmup, "no request to itself at the start");
   command
       .add_option("--drain-timeout", options.drain_timeout_s,

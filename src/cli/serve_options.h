@@ -38,6 +38,7 @@ struct ServeOptions {
   EngineArguments engine;
   int threads = 0;  // 0: all cores
   std::optional<uint64_t> random_seed;
+  std::string trace;  // a file to write
   bool skip_server_warmup = false;
   double drain_timeout_s = 30;
 

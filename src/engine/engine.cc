@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/timeline.h"
 #include "engine/admission.h"
 #include "engine/scheduler.h"
 
@@ -121,6 +122,10 @@ Result<RequestId> EngineThread::submit(Request request, OutputCallback callback)
     if (draining_) return unavailable("the server is shutting down and takes no new requests");
     TRY_STATUS(check_queue(prompt_tokens));
     id = next_id_++;
+    if (Timeline* timeline = Timeline::active()) {
+      timeline->begin("request", id);
+      timeline->begin(kQueuePhase, id);
+    }
     inbox_.prompt_tokens += prompt_tokens;
     inbox_.submissions.push_back({id, std::move(request), std::move(callback)});
   }

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/timeline.h"
 #include "engine/admission.h"
 #include "sampling/random.h"
 
@@ -55,9 +56,16 @@ void Scheduler::abort_all(const Error& why) {
 
 void Scheduler::step() {
   if (idle()) return;
-  plan();
+  {
+    const Span span("plan");
+    plan();
+  }
   CHECK(!batch_.empty(), "{} requests run and {} wait, but none of them can go on", running_.size(),
         waiting_.size());
+  const Span span(prompt_rows_ == 0   ? "decode step"
+                  : decode_rows_ == 0 ? "prefill step"
+                                      : "mixed step",
+                  {"decode_rows", decode_rows_}, {"prompt_rows", prompt_rows_});
   if (const Result<double> seconds = execute(); seconds) {
     settle(*seconds);
   } else {
@@ -78,6 +86,7 @@ Result<double> Scheduler::execute() {
     rows += chunk.rows();
   const size_t logits = rows * static_cast<size_t>(info_.vocab_size);
   logits_.reserve(logits * sizeof(float));
+  const Span span("forward", {"requests", static_cast<int64_t>(batch_.size())});
   const double start = clock_();
   TRY_STATUS(executor_.step(chunks_, std::span(logits_.as<float>(), logits)));
   const double seconds = clock_() - start;
@@ -90,6 +99,7 @@ Result<double> Scheduler::execute() {
 /// Draws for all rows at once, on the executor's workers: 64 rows of 152,000 logits one after the other would
 /// take 5 ms.
 void Scheduler::settle(double seconds) {
+  const Span span("sample");
   const auto vocab = static_cast<size_t>(info_.vocab_size);
   const float* row = logits_.as<float>();
   draws_.clear();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/timeline.h"
 
 namespace tessera::engine {
 namespace {
@@ -50,12 +51,27 @@ void Sequence::admit(int32_t cached) {
   prefill_end_ = token_count();
   if (!admitted_) cached_tokens_ = cached;
   admitted_ = true;
+  enter(kPrefillPhase);
 }
 
 void Sequence::retract() {
   set_drafts({});
   computed_ = 0;
   ++retractions_;
+  enter(kQueuePhase);
+}
+
+/// Tells the timeline; null: it has had its last output.
+void Sequence::enter(const char* phase) {
+  Timeline* const timeline = Timeline::active();
+  if (timeline == nullptr) return;
+  timeline->end(phase_, id_);
+  if (phase == nullptr) {
+    timeline->end("request", id_);
+  } else {
+    timeline->begin(phase, id_);
+    phase_ = phase;
+  }
 }
 
 SequenceChunk Sequence::next_chunk(int32_t limit) const {
@@ -106,7 +122,9 @@ sampling::Draw Sequence::draw(const SequenceChunk& chunk, std::span<const float>
 
 void Sequence::advance(const SequenceChunk& chunk) {
   // Of drafts nothing is known yet.
+  const bool was_prefilling = prefilling();
   computed_ += static_cast<int32_t>(chunk.ids.size() - drafts_);
+  if (was_prefilling && !prefilling()) enter(kDecodePhase);
   DCHECK(computed_ <= token_count());
   if (request_.max_new_tokens == 0 && !prefilling()) finish({}, {.kind = FinishReason::Kind::kLength});
 }
@@ -170,6 +188,7 @@ void Sequence::abort(const Error& why) {
 void Sequence::tell(Output output) {
   CHECK(!finished_, "request {} has been finished before", id_);
   finished_ = output.finish.has_value();
+  if (finished_) enter(nullptr);
   output.prompt_tokens = prompt_tokens_;
   output.completion_tokens = completion_tokens();
   output.cached_tokens = cached_tokens_;

@@ -20,6 +20,11 @@
 
 namespace tessera::engine {
 
+/// Where a request stands, on a Timeline.
+inline constexpr const char* kQueuePhase = "queue";
+inline constexpr const char* kPrefillPhase = "prefill";
+inline constexpr const char* kDecodePhase = "decode";
+
 class Sequence {
  public:
   /// `request` passed check_request(); `seed` decides its draws together with the position in the answer.
@@ -80,6 +85,7 @@ class Sequence {
   std::optional<FinishReason> accept(int32_t token, std::string& text);
   void finish(Output output, FinishReason reason);
   void tell(Output output);
+  void enter(const char* phase);
 
   RequestId id_;
   Request request_;  // without its prompt, which is the beginning of ids_
@@ -99,6 +105,7 @@ class Sequence {
   std::optional<sampling::TokenCounts> counts_;  // with penalties
   PageTable table_;
   AnswerText text_;
+  const char* phase_ = kQueuePhase;
   bool admitted_ = false;  // at least once
   bool finished_ = false;
 };

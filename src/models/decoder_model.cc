@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/process_memory.h"
+#include "base/timeline.h"
 #include "formats/hf/model_dir.h"
 #include "models/architecture.h"
 #include "models/blocks/attention_block.h"
@@ -232,6 +233,7 @@ MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<con
   const float eps = config_.norm_eps;
   norm_rows(hidden, weights_.layers.front().attention_norm, eps, normed, pool_);
   for (size_t index = 0; index < weights_.layers.size(); ++index) {
+    const Span span("layer", {"index", static_cast<int64_t>(index)}, {"rows", hidden.rows});
     const LayerWeights& layer = weights_.layers[index];
     const bool last = index + 1 == weights_.layers.size();
     attention_.forward(step, static_cast<int32_t>(index), layer.attention, normed, delta);
@@ -257,6 +259,7 @@ MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<con
 void DecoderModel::run_head(MatrixView<const float> rows, MatrixView<float> logits) {
   CHECK(rows.rows == logits.rows, "{} rows want logits, room for {}", rows.rows, logits.rows);
   if (rows.rows == 0) return;
+  const Span span("head", {"rows", rows.rows});
   head_input_.reset(rows);
   const std::array<ops::LinearCall, 1> head{{{&weights_.head, logits}}};
   ops::run_linears(head_input_, head, pool_);

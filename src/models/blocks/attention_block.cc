@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "base/timeline.h"
 #include "kernels/kv_store/kv_store.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
@@ -93,21 +94,28 @@ void store(const Step& step, int32_t layer, const AttentionExtras& extras, Matri
 
 void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWeights& weights,
                              MatrixView<const float> x, MatrixView<float> out) {
+  const Span span("attention");
   const auto q = q_.matrix(step.rows(), weights.q.out());
   const auto k = k_.matrix(step.rows(), weights.k.out());
   const auto v = v_.matrix(step.rows(), weights.v.out());
-  input_.reset(x);
-  const std::array<ops::LinearCall, 3> projections{{{&weights.q, q}, {&weights.k, k}, {&weights.v, v}}};
-  ops::run_linears(input_, projections, step.pool);
-  // One pass over the rows, so one barrier, or none at all for the few rows of a decode.
-  ops::parallel_rows(step.pool, step.rows(), q.cols + k.cols + v.cols, [&](int64_t begin, int64_t end) {
-    prepare_heads(step, q, step.config.heads, weights.q_norm, weights.extras.query_transform.get(), begin,
-                  end);
-    prepare_heads(step, k, step.config.kv_heads, weights.k_norm, weights.extras.key_transform.get(), begin,
-                  end);
-    to_channel_codes(step, weights.extras, q, k, v, begin, end);
-    store(step, layer, weights.extras, k, v, begin, end);
-  });
+  {
+    const Span projections("qkv");
+    input_.reset(x);
+    const std::array<ops::LinearCall, 3> calls{{{&weights.q, q}, {&weights.k, k}, {&weights.v, v}}};
+    ops::run_linears(input_, calls, step.pool);
+  }
+  {
+    const Span rotate("rotate and store");
+    // One pass over the rows, so one barrier, or none at all for the few rows of a decode.
+    ops::parallel_rows(step.pool, step.rows(), q.cols + k.cols + v.cols, [&](int64_t begin, int64_t end) {
+      prepare_heads(step, q, step.config.heads, weights.q_norm, weights.extras.query_transform.get(), begin,
+                    end);
+      prepare_heads(step, k, step.config.kv_heads, weights.k_norm, weights.extras.key_transform.get(), begin,
+                    end);
+      to_channel_codes(step, weights.extras, q, k, v, begin, end);
+      store(step, layer, weights.extras, k, v, begin, end);
+    });
+  }
   const auto heads = heads_.matrix(step.rows(), weights.q.out());
   attention_.run(step, layer, step.config.window(layer), q, heads);
   if (has_channels(step, weights.extras.values)) {
@@ -115,6 +123,7 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
       ops::from_cache_codes(weights.extras.values, step.config.head_dim, heads.row_range(begin, end - begin));
     });
   }
+  const Span o_proj("o_proj");
   heads_input_.reset(heads);
   const std::array<ops::LinearCall, 1> output{{{&weights.o, out}}};
   ops::run_linears(heads_input_, output, step.pool);

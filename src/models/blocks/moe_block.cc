@@ -2,10 +2,13 @@
 
 #include <array>
 
+#include "base/timeline.h"
+
 namespace tessera::models {
 
 void MoeBlock::forward(const MoeConfig& moe, const MoeWeights& weights, MatrixView<const float> x,
                        MatrixView<float> out, ThreadPool& pool) {
+  const Span span("experts");
   const auto logits = logits_.matrix(x.rows, moe.experts);
   input_.reset(x);
   const std::array<ops::LinearCall, 1> router{{{&weights.router, logits}}};

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cmath>
 
+#include "base/timeline.h"
+
 namespace tessera::models {
 namespace {
 
@@ -84,6 +86,7 @@ void PagedAttention::run_task(const Task& task) {
 
 void PagedAttention::run(const Step& step, int32_t layer, int32_t window, MatrixView<const float> q,
                          MatrixView<float> out) {
+  const Span span("attend", {"sequences", static_cast<int64_t>(step.spans.size())});
   const auto& shape = step.cache.shape();
   kernels::AttentionArgs common;
   common.q_row_stride = q.stride;
