@@ -177,7 +177,10 @@ Result<KernelReport> measure_kernels(const KernelOptions& options,
                                      const std::function<void(const KernelReport&)>& on_result) {
   const std::vector<KernelCase> cases = TRY(choose_cases(options));
   const int threads = options.threads > 0 ? options.threads : default_thread_count();
-  KernelReport report{.machine = measure_machine(threads, kMachineRepeats), .onednn = {}, .results = {}};
+  KernelReport report{.machine = measure_machine(threads, kMachineRepeats),
+                      .seconds = options.seconds,
+                      .onednn = {},
+                      .results = {}};
   Bench bench(threads, options.seconds);
   report.onednn = bench.why_no_onednn();
   for (const KernelCase& one : cases) {
@@ -191,7 +194,8 @@ nlohmann::ordered_json to_json(const KernelReport& report) {
   nlohmann::ordered_json cases = nlohmann::ordered_json::array();
   for (const KernelResult& result : report.results)
     cases.push_back(result_json(result, report.machine));
-  nlohmann::ordered_json json = {{"machine", to_json(report.machine)}, {"cases", std::move(cases)}};
+  nlohmann::ordered_json json = {
+      {"machine", to_json(report.machine)}, {"seconds", report.seconds}, {"cases", std::move(cases)}};
   if (!report.onednn.empty()) json["onednn"] = report.onednn;
   return json;
 }

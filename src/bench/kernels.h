@@ -34,6 +34,7 @@ struct KernelResult {
 
 struct KernelReport {
   Machine machine;
+  double seconds = 0;  // per case, about
   std::string onednn;  // empty, or why there are no ratios
   std::vector<KernelResult> results;
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/timeline.h"
 #include "bench/fill_cache.h"
 #include "bench/model_work.h"
 #include "bench/peak_meter.h"
@@ -58,6 +59,7 @@ class Batch {
 
   /// A step over whole prompts, as many as `rows` holds, or over the first `rows` tokens of one.
   Status prefill(int32_t rows) {
+    const Span span("prefill step", {"prompt_rows", rows});
     chunks_.clear();
     const int32_t length = std::min(rows, run_.prompt);
     for (int32_t i = 0; i < rows / length; ++i) {
@@ -72,6 +74,7 @@ class Batch {
 
   /// One token of every sequence at `position`; the likeliest one is the next step's.
   Status decode(int32_t position) {
+    const Span span("decode step", {"decode_rows", run_.batch});
     chunks_.clear();
     for (size_t i = 0; i < next_.size(); ++i) {
       chunks_.push_back({.ids = std::span(next_).subspan(i, 1),
@@ -230,9 +233,8 @@ Result<LatencyReport> measure_latency(const LatencyOptions& options,
   const auto* loop = bounding_loop(scheme.linears, active_isa());
   LatencyReport report{
       .machine = measure_machine(loaded.threads, kMachineRepeats),
+      .options = options,
       .model = std::filesystem::path(options.config).stem().string(),
-      .scheme = options.scheme,
-      .layout = options.layout,
       .peak = loop == nullptr ? "" : loop->name,
       .layers = model->config().layers,
       .load_seconds = loaded.seconds,
@@ -262,8 +264,11 @@ nlohmann::ordered_json to_json(const LatencyReport& report) {
     runs.push_back(run_json(run));
   return {{"machine", to_json(report.machine)},
           {"model", report.model},
-          {"scheme", report.scheme},
-          {"layout", report.layout},
+          {"scheme", report.options.scheme},
+          {"layout", report.options.layout},
+          {"lm_head", report.options.head},
+          {"dtype", report.options.dtype},
+          {"kv_cache_dtype", report.options.kv_cache_dtype},
           {"layers", report.layers},
           {"peak", report.peak},
           {"load_seconds", report.load_seconds},
@@ -280,7 +285,7 @@ std::string head_text(const LatencyReport& report) {
       "peak: {}\n"
       "batch prompt | prefill tokens/s      of peak | decode tokens/s       of bandwidth with cache    of "
       "peak\n",
-      to_text(report.machine), report.model, report.layers, report.scheme, report.layout,
+      to_text(report.machine), report.model, report.layers, report.options.scheme, report.options.layout,
       static_cast<double>(report.packed_bytes) / 1e6, report.load_seconds,
       static_cast<double>(report.bytes_per_token) / 1e6, static_cast<double>(report.macs_per_token) / 1e6,
       report.peak.empty() ? "none" : report.peak);

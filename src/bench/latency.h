@@ -43,7 +43,8 @@ struct LatencyRun {
 
 struct LatencyReport {
   Machine machine;
-  std::string model, scheme, layout, peak;  // peak: the loop that fractions are of
+  LatencyOptions options;
+  std::string model, peak;  // peak: the loop that fractions are of
   int32_t layers = 0;
   double load_seconds = 0;
   int64_t packed_bytes = 0, bytes_per_token = 0, cache_bytes_per_token = 0, macs_per_token = 0;

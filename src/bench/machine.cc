@@ -1,12 +1,14 @@
 #include "bench/machine.h"
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/thread_pool.h"
 #include "bench/peak_meter.h"
+#include "tessera_version.h"
 
 namespace tessera::bench {
 namespace {
@@ -40,6 +42,12 @@ PeaksAt measure_at(int threads, int repeats) {
     peaks.values[at++].second.add(meter.l2_bytes_per_second() / 1e9);
   }
   return peaks;
+}
+
+/// "Linux 6.1.0-40-amd64"
+std::string system_name() {
+  utsname name{};
+  return uname(&name) == 0 ? fmt::format("{} {}", name.sysname, name.release) : "";
 }
 
 /// One decimal is all that a measurement is worth.
@@ -82,6 +90,9 @@ nlohmann::ordered_json to_json(const Machine& machine) {
   return {{"cpu", machine.cpu},
           {"isa", machine.isa},
           {"threads", machine.threads},
+          {"system", system_name()},
+          {"tessera", fmt::format("{} ({})", kVersion, kCommit)},
+          {"compiler", kCompiler},
           {"peaks", peaks_json(machine.peak())},
           {"peaks_by_threads", std::move(steps)}};
 }

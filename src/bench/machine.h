@@ -32,7 +32,8 @@ struct Machine {
 /// some 0.1 s per repeat and step.
 Machine measure_machine(int threads, int repeats);
 
-/// {cpu, isa, threads, peaks: {vpdpbusd_gmacs, ...}, peaks_by_threads: [{threads, ...}]}
+/// {cpu, isa, threads, system, tessera, compiler, peaks: {vpdpbusd_gmacs, ...}, peaks_by_threads: [{threads,
+/// ...}]}
 nlohmann::ordered_json to_json(const Machine& machine);
 /// A few lines for people.
 std::string to_text(const Machine& machine);

@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/bench_serving.h"
+#include "cli/trace_option.h"
 
 namespace tessera::cli {
 namespace {
 
 Status run_latency(const BenchArguments& arguments) {
+  const auto timeline = TRY(start_trace(arguments.trace));
   bool first = true;
   const auto report = TRY(bench::measure_latency(arguments.latency, [&](const bench::LatencyReport& so_far) {
     if (arguments.json) return;
@@ -63,6 +65,7 @@ void add_latency(CLI::App& command, BenchArguments& arguments) {
   latency->add_option("--seconds", options.seconds, "of prefill and of decode per line of the table, about")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  add_trace(*latency, arguments.trace);
   latency->add_flag("--json", arguments.json, "for programs");
   latency->callback([&arguments] { arguments.run = run_latency; });
 }
@@ -117,6 +120,7 @@ void add_bench_options(CLI::App& command, BenchArguments& arguments) {
   add_kernels(command, arguments);
   add_latency(command, arguments);
   add_serving(command, arguments);
+  add_bench_report(command, arguments);
 }
 
 Status run_bench(const BenchArguments& arguments) {

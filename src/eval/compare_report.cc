@@ -10,7 +10,11 @@
 #include <optional>
 #include <vector>
 
-#include "eval/svg_plot.h"
+#include "plot/bar_chart.h"
+#include "plot/chart.h"
+#include "plot/page.h"
+#include "plot/svg.h"
+#include "plot/table.h"
 
 namespace tessera::eval {
 namespace {
@@ -48,33 +52,26 @@ std::vector<Column> columns(std::span<const ComparedRow> rows) {
 }
 
 std::string html_table(std::span<const ComparedRow> rows) {
-  std::string html = "<table>\n<tr>";
+  plot::Table table;
   const std::vector<Column> shown = columns(rows);
   for (const Column& column : shown)
-    html += fmt::format("<th>{}</th>", column.title);
+    table.head.emplace_back(column.title);
   for (const ComparedRow& row : rows) {
-    html += "</tr>\n<tr>";
+    auto& cells = table.rows.emplace_back();
     for (const Column& column : shown)
-      html += fmt::format("<td>{}</td>", escape_html(column.cell(row)));
+      cells.push_back(column.cell(row));
   }
-  return html + "</tr>\n</table>\n";
+  return plot::to_html(table);
 }
 
 std::string bars(std::span<const ComparedRow> rows, const char* title,
                  const std::function<std::optional<double>(const ComparedRow&)>& value) {
-  std::vector<Bar> shown;
+  std::vector<plot::Bar> shown;
   for (const ComparedRow& row : rows) {
     if (const auto height = value(row)) shown.push_back({row.name, *height});
   }
-  return shown.empty() ? "" : bar_chart(title, shown);
+  return shown.empty() ? "" : plot::bar_chart(title, shown);
 }
-
-constexpr const char* kStyle = R"(<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .3em .7em; border-bottom: 1px solid #ddd; text-align: right }
-th:first-child, td:first-child { text-align: left } svg { display: block; margin: 1.5em 0; max-width: 100% }
-</style>
-)";
 
 }  // namespace
 
@@ -122,28 +119,28 @@ std::string to_text(std::span<const ComparedRow> rows) {
 }
 
 std::string to_html(std::span<const ComparedRow> rows, const std::string& text) {
-  std::vector<Point> points;
+  plot::Series points{.name = "models", .mark = plot::Mark::kDots};
   for (const ComparedRow& row : rows) {
-    if (row.mean_kl) points.push_back({row.name, static_cast<double>(row.bytes) / 1e6, *row.mean_kl});
+    if (row.mean_kl) points.points.push_back({static_cast<double>(row.bytes) / 1e6, *row.mean_kl, row.name});
   }
   std::string html =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta name=\"viewport\" content=\"width=device-width\"><title>Models compared</title>\n";
-  html += kStyle;
-  html += fmt::format(
-      "</head><body>\n<h1>Models compared</h1>\n<p>Perplexity and divergence on {}; divergence from "
-      "{}.</p>\n",
-      escape_html(text), escape_html(rows.empty() ? "" : rows[0].name));
+      fmt::format("<p>Perplexity and divergence on {}; divergence from {}.</p>\n", plot::escape_html(text),
+                  plot::escape_html(rows.empty() ? "" : rows[0].name));
   html += html_table(rows);
-  if (!points.empty())
-    html += scatter_plot("Mean divergence against size", "MB of weights", "mean KL, nats", points);
+  if (!points.points.empty()) {
+    html += plot::chart({.title = "Mean divergence against size",
+                         .x = {.name = "MB of weights"},
+                         .y = {.name = "mean KL, nats", .log = true},
+                         .series = {std::move(points)},
+                         .labels = true});
+  }
   html += bars(rows, "Perplexity", [](const ComparedRow& row) { return std::optional(row.perplexity); });
   html += bars(rows, "GSM8K accuracy", [](const ComparedRow& row) { return row.accuracy; });
   html += bars(rows, "Prefill, tokens per second",
                [](const ComparedRow& row) { return std::optional(row.speed.prefill_tokens_per_s); });
   html += bars(rows, "Decode, tokens per second",
                [](const ComparedRow& row) { return std::optional(row.speed.decode_tokens_per_s); });
-  return html + "</body></html>\n";
+  return plot::html_page("Models compared", html);
 }
 
 }  // namespace tessera::eval
