@@ -1,13 +1,13 @@
-// make_moe DIRECTORY LAYERS: a Qwen3-MoE checkpoint in bf16 that nobody trained, for the memory test: 64
-// experts of 1024 x 512, 210 MB a layer.
+// make_moe DIRECTORY LAYERS|CONFIG.json: a checkpoint in bf16 that nobody trained. Of a number of layers a
+// Qwen3-MoE for the memory test, 64 experts of 1024 x 512, 210 MB a layer; or of a config.json's shapes.
 #include <fmt/format.h>
 
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "formats/json_limits.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "models/architecture.h"
 #include "models/decoder_weights.h"
@@ -40,9 +40,17 @@ nlohmann::json config_of(int layers) {
           {"torch_dtype", "bfloat16"}};
 }
 
-Status make(const std::filesystem::path& directory, int layers) {
+Result<nlohmann::json> parse_config(const std::string& argument) {
+  int layers = 0;
+  const char* end = argument.data() + argument.size();
+  if (std::from_chars(argument.data(), end, layers).ptr == end && layers > 0) return config_of(layers);
+  const std::string text = TRY(read_text_file(argument, 1 << 20));
+  return formats::parse_json(text, argument);
+}
+
+Status make(const std::filesystem::path& directory, const std::string& argument) {
   std::filesystem::create_directories(directory);
-  const nlohmann::json config = config_of(layers);
+  const nlohmann::json config = TRY(parse_config(argument));
   const models::ModelConfig parsed = TRY(models::parse_model_config(config));
   models::DecoderWeights weights;
   const models::DummySource source(models::declare(parsed, weights).float_tensors());
@@ -64,13 +72,11 @@ Status make(const std::filesystem::path& directory, int layers) {
 }  // namespace tessera
 
 int main(int argc, char** argv) {
-  int layers = 0;
-  if (argc == 3) std::from_chars(argv[2], argv[2] + std::strlen(argv[2]), layers);
-  if (layers < 1) {
-    fmt::print(stderr, "make_moe: expected DIRECTORY LAYERS\n");
+  if (argc != 3) {
+    fmt::print(stderr, "make_moe: expected DIRECTORY LAYERS|CONFIG.json\n");
     return 2;
   }
-  if (const auto made = tessera::make(argv[1], layers); !made) {
+  if (const auto made = tessera::make(argv[1], argv[2]); !made) {
     fmt::print(stderr, "make_moe: {}\n", made.error().message());
     return 1;
   }
