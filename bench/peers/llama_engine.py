@@ -64,7 +64,7 @@ class LlamaCpp:
             "llama_init_from_model": (c_void_p, [c_void_p, ContextParams]), "llama_batch_init": (Batch, [c_int32] * 3),
             "llama_decode": (c_int32, [c_void_p, Batch]), "llama_get_logits_ith": (POINTER(c_float), [c_void_p, c_int32]),
             "llama_get_memory": (c_void_p, [c_void_p]), "llama_memory_clear": (None, [c_void_p, c_bool]),
-            "llama_free": (None, [c_void_p]), "llama_synchronize": (None, [c_void_p])}
+            "llama_free": (None, [c_void_p]), "llama_synchronize": (None, [c_void_p]), "llama_print_system_info": (c_char_p, [])}
         for name, (result, arguments) in signatures.items():
             function = library[name]
             function.restype, function.argtypes = result, arguments
@@ -72,6 +72,9 @@ class LlamaCpp:
 
     def clear(self, context):
         self.llama_memory_clear(self.llama_get_memory(context), True)
+
+    def system_info(self):
+        return self.llama_print_system_info().decode()
 
     def model_params(self):
         return self.llama_model_default_params()  # weights are repacked by default
@@ -89,12 +92,15 @@ class IkLlama:
         from ik_llama_cpp import _ctypes_api as api
         names = ("llama_backend_init", "llama_model_default_params", "llama_context_default_params", "llama_model_load_from_file",
                  "llama_init_from_model", "llama_batch_init", "llama_decode", "llama_get_logits_ith", "llama_kv_cache_clear",
-                 "llama_free")
+                 "llama_free", "llama_print_system_info")
         for name in names:
             setattr(self, name, getattr(api, name))
 
     def clear(self, context):
         self.llama_kv_cache_clear(context)
+
+    def system_info(self):
+        return self.llama_print_system_info().decode()
 
     def model_params(self):
         params = self.llama_model_default_params()

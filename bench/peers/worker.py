@@ -2,6 +2,9 @@
 """Measures one GGUF file in one peer. Called by `run`: the job is a JSON object on standard input, one line of JSON per case comes out.
 
 {"library": "llama.cpp"|"ik_llama.cpp", "directory": D, "path": FILE, "threads": N, "seconds": S, "cases": ["pp512", "tg128b4", ...]}
+
+The case "load" is the time until the first token, the memory of this process then and at most, less what it had before, and what the library
+says of its build.
 """
 import json
 import re
@@ -10,6 +13,7 @@ import sys
 import time
 
 from llama_engine import Engine, IkLlama, LlamaCpp
+from loading import memory_mb
 
 LIBRARIES = {"llama.cpp": LlamaCpp, "ik_llama.cpp": IkLlama}
 VOCABULARY = 100_000  # ids stay below it: any model has them
@@ -65,7 +69,17 @@ def measure(engine, case, job):
 def main():
     job = json.load(sys.stdin)
     api = LIBRARIES[job["library"]](job["directory"])
+    before, _ = memory_mb("self")
+    begin = time.perf_counter()
     engine = Engine(api, job["path"], job["threads"])
+    if job["cases"] == ["load"]:
+        engine.open(1, 16, UBATCH)
+        engine.decode([(token(0), 0, 0, True)])
+        seconds = time.perf_counter() - begin
+        now, most = memory_mb("self")
+        print(json.dumps({"case": "load", "seconds": seconds, "resident_mb": now - before, "peak_mb": most - before,
+                          "flags": api.system_info()}))
+        return
     for case in job["cases"]:
         try:
             speeds = measure(engine, case, job)
