@@ -92,8 +92,9 @@ void add_load(CLI::App& command, ServingOptions& options) {
                      "requests under way at most (default: no limit)");
   command.add_option("--warmup-requests", options.warmup_requests, "before the run")->capture_default_str();
   command.add_flag("--flush-cache", options.flush_cache, "empty the server's prefix cache before the run");
-  command.add_flag("!--disable-stream", options.stream, "ask for whole answers");
-  command.add_flag("!--disable-ignore-eos", options.ignore_eos, "let answers end before their length");
+  command.add_flag_callback("--disable-stream", [&] { options.stream = false; }, "ask for whole answers");
+  command.add_flag_callback(
+      "--disable-ignore-eos", [&] { options.ignore_eos = false; }, "let answers end before their length");
   command.add_flag("--return-logprob", options.return_logprob, "backend sglang: ask for log-probabilities");
   command.add_option("--extra-request-body", options.extra_request_body,
                      "JSON object whose members are put into every request");
@@ -104,7 +105,7 @@ void add_output(CLI::App& command, ServingOptions& options) {
                      "one more line of JSON goes here (default: named after backend, date and lengths)");
   command.add_flag("--output-details", options.output_details,
                    "times, texts and errors of every request too");
-  command.add_flag("!--disable-tqdm", options.show_progress, "no progress bar");
+  command.add_flag_callback("--disable-tqdm", [&] { options.show_progress = false; }, "no progress bar");
   command.add_option("--tag", options.tag, "noted in the JSON");
 }
 

@@ -151,6 +151,7 @@ class BenchTest(CliTest):
                 self.assertEqual(run(*arguments)[0], 2)
         self.assert_one_line(run("bench", "kernels", "--case", "no such case"), "no such case")
         self.assert_one_line(run("bench", "latency", "--config", self.scratch / "absent.json"), "absent.json")
+        self.assert_one_line(run("bench", "serving", "--port", "1"), "127.0.0.1 port 1")
 
 
 class BrokenFilesTest(CliTest):

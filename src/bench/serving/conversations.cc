@@ -71,19 +71,19 @@ Conversations Conversations::built_in(size_t count) {
 }
 
 Status Conversations::read(std::string_view json) {
-  const bool whole = each_element(json, [this](std::string_view conversation) {
+  cut_short_ = !each_element(json, [this](std::string_view conversation) {
     std::string_view turns = member(conversation, "conversations");
     if (turns.empty()) turns = member(conversation, "conversation");
     const auto [first, second] = first_two(turns);
     if (!second.empty()) turns_.push_back({member(first, "value"), member(second, "value")});
     return true;
   });
-  if (!whole) {
+  if (turns_.empty()) {
     return data_corrupt(
-        "{}: not a whole JSON list, expected [{{\"conversations\": [{{\"value\": TEXT}}, ...]}}, ...]",
+        "{}: no conversations of two turns, expected a JSON list "
+        "[{{\"conversations\": [{{\"value\": TEXT}}, {{\"value\": TEXT}}]}}, ...]",
         name_);
   }
-  if (turns_.empty()) return data_corrupt("{}: no conversation has two turns", name_);
   order_.resize(turns_.size());
   std::iota(order_.begin(), order_.end(), size_t{0});
   return {};

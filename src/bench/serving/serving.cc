@@ -130,7 +130,14 @@ class ServingRun {
   }
 
   Result<Conversations> conversations() {
-    if (!options_.dataset_path.empty()) return Conversations::open(options_.dataset_path);
+    if (!options_.dataset_path.empty()) {
+      auto all = TRY(Conversations::open(options_.dataset_path));
+      if (all.cut_short()) {
+        say_(fmt::format("{}: breaks off within a conversation, the {} before it are used",
+                         options_.dataset_path, all.size()));
+      }
+      return all;
+    }
     if (options_.dataset != "random") {
       return invalid_argument("--dataset-name {} needs --dataset-path: {}", options_.dataset, kDatasetHint);
     }
