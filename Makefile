@@ -1,6 +1,6 @@
 # Two commands: `make serve` and `make test`. What they do is in tools/; this file only names it.
 .DEFAULT_GOAL := help
-.PHONY: help build serve test check hooks install conformance bench-serving clean
+.PHONY: help build serve test check hooks install conformance bench-serving schemes-table clean
 
 MODEL ?=
 SCHEME ?=
@@ -40,6 +40,9 @@ conformance: ## clients, benchmark, router and fuzzer that others wrote against 
 
 bench-serving: ## 64 prompts at once, 256 tokens in and 256 out, to the default model in W4A4 (LEN=2048: as reported)
 	@LEN='$(LEN)' tools/bench_serving
+
+schemes-table: build ## the README's table of schemes, measured anew on the default model
+	@tools/schemes_table
 
 install: build ## the release binary into PREFIX/bin
 	cmake --install build/release --prefix '$(PREFIX)'

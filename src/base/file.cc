@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,16 +105,32 @@ Result<OutputFile> OutputFile::create(const std::filesystem::path& path) {
   return file;
 }
 
+Result<OutputFile> OutputFile::go_on(const std::filesystem::path& path) {
+  OutputFile file;
+  file.path_ = path;
+  file.temporary_ = path.string() + ".partial";
+  file.fd_ = ::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  struct stat info{};
+  if (file.fd_ < 0 || fstat(file.fd_, &info) != 0)
+    return invalid_argument("{}: cannot create: {}", file.temporary_.string(), std::strerror(errno));
+  file.stays_ = true;
+  if (flock(file.fd_, LOCK_EX | LOCK_NB) != 0)
+    return unavailable("{}: another process writes it", file.temporary_.string());
+  file.stays_ = info.st_size > 0;
+  return file;
+}
+
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
-      end_(other.end_) {}
+      end_(other.end_),
+      stays_(other.stays_) {}
 
 OutputFile::~OutputFile() {
   if (fd_ < 0) return;
   close(fd_);
-  unlink(temporary_.c_str());
+  if (!stays_) unlink(temporary_.c_str());
 }
 
 Status OutputFile::append(std::span<const std::byte> bytes) {
@@ -130,6 +147,13 @@ Status OutputFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
     done += static_cast<size_t>(n);
   }
   end_ = std::max(end_, offset + bytes.size());
+  return {};
+}
+
+Status OutputFile::sync() {
+  if (fdatasync(fd_) != 0)
+    return resource_exhausted("{}: cannot write: {}", temporary_.string(), std::strerror(errno));
+  stays_ = true;
   return {};
 }
 

@@ -53,6 +53,9 @@ Result<std::string> read_text_file(const std::filesystem::path& path, uint64_t m
 class OutputFile {
  public:
   static Result<OutputFile> create(const std::filesystem::path& path);
+  /// Goes to `path`.partial, and on with what an earlier process left there. It stays, without commit(), once
+  /// sync() was called. kUnavailable when another process writes it.
+  static Result<OutputFile> go_on(const std::filesystem::path& path);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&& other) noexcept = delete;
   OutputFile(const OutputFile&) = delete;
@@ -61,6 +64,8 @@ class OutputFile {
 
   Status append(std::span<const std::byte> bytes);
   Status write_at(uint64_t offset, std::span<const std::byte> bytes);
+  /// What was written is on the disk.
+  Status sync();
   Status commit();
 
  private:
@@ -68,6 +73,7 @@ class OutputFile {
   std::filesystem::path path_, temporary_;
   int fd_ = -1;
   uint64_t end_ = 0;
+  bool stays_ = false;
 };
 
 Status write_text_file(const std::filesystem::path& path, std::string_view text);

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kQuiet = 2s;  // shorter work shows nothing
 constexpr int kBarWidth = 30;
+thread_local int alive = 0;
 }  // namespace
 
 Progress::Progress(std::string title, uint64_t total)
@@ -18,15 +19,18 @@ Progress::Progress(std::string title, uint64_t total)
       total_(total),
       start_(std::chrono::steady_clock::now()),
       last_shown_(start_),
-      terminal_(isatty(STDERR_FILENO) != 0) {}
+      terminal_(isatty(STDERR_FILENO) != 0),
+      inner_(alive++ > 0) {}
 
 Progress::~Progress() {
+  --alive;
   if (!shown_) return;
   if (terminal_) fmt::print(stderr, "\n");
 }
 
 void Progress::advance(uint64_t amount, std::string_view item) {
   done_ += amount;
+  if (inner_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - start_ < kQuiet) return;
   const bool finished = done_ >= total_;

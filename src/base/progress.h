@@ -1,5 +1,6 @@
 // Progress of work that takes over two seconds: a bar on a terminal, a line every few seconds elsewhere,
-// nothing for shorter work. Not thread-safe: one owner advances it.
+// nothing for shorter work. Not thread-safe: one owner advances it. One that is made while another is alive
+// on its thread is a step of that one's work and shows nothing.
 //
 //   Progress progress("quantizing", layers);
 //   for (...) { ...; progress.advance(1, layer_name); }
@@ -27,7 +28,7 @@ class Progress {
   std::string title_;
   uint64_t total_, done_ = 0;
   std::chrono::steady_clock::time_point start_, last_shown_;
-  bool terminal_, shown_ = false;
+  bool terminal_, inner_, shown_ = false;
 };
 
 }  // namespace tessera

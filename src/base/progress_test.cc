@@ -20,6 +20,20 @@ TEST(Progress, ShortWorkIsSilent) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
+TEST(Progress, OneInsideAnotherIsSilent) {
+  ::testing::internal::CaptureStderr();
+  {
+    Progress outer("calibrating", 2);
+    Progress inner("loading", 2);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2050));
+    inner.advance(2, "weights");
+    outer.advance(2, "layer");
+  }
+  const std::string shown = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(shown.find("loading"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("calibrating"), std::string::npos) << shown;
+}
+
 TEST(Progress, LongWorkSaysHowFarItIs) {
   ::testing::internal::CaptureStderr();
   {

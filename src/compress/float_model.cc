@@ -25,10 +25,12 @@ Result<FloatModel> open_float_model(const QuantizeOptions& options) {
   }
   const auto tied = config.find("tie_word_embeddings");
   model.tied = tied != config.end() && *tied == true;
-  if (!options.needs_calibration() && !options.rotate) return model;
+  if (!options.needs_calibration() && !options.rotate && !options.automatic) return model;
   model.config = TRY(models::parse_model_config(config));
   if (options.smooth || options.awq) {
-    model.scaled = TRY(smooth_model(*model.files, *model.reader, *model.config, options));
+    QuantizeOptions scaling = options;
+    if (options.automatic) scaling.scheme = options.automatic->low;  // what needs it most
+    model.scaled = TRY(smooth_model(*model.files, *model.reader, *model.config, scaling));
     model.reader = TRY(open_rotated_reader(*model.scaled, {}));
   }
   if (options.rotate) {
@@ -42,6 +44,13 @@ Result<FloatModel> open_float_model(const QuantizeOptions& options) {
     model.directory.config["tie_word_embeddings"] = false;
   }
   return model;
+}
+
+Result<QuantizePlan> plan_model(const FloatModel& model, const QuantizeOptions& options) {
+  QuantizePlan plan = TRY(plan_quantization(model.source(), model.tied, options));
+  if (&model.source() != model.files.get())
+    plan.float_dtype = model.files->find(plan.linears.front().name + ".weight")->dtype;
+  return plan;
 }
 
 }  // namespace tessera::compress

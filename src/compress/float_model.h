@@ -35,4 +35,7 @@ struct FloatModel {
 /// kInvalidArgument for a directory that is quantized already.
 Result<FloatModel> open_float_model(const QuantizeOptions& options);
 
+/// plan_quantization() of its source, with the checkpoint's own dtype for what a rotation computed in more.
+Result<QuantizePlan> plan_model(const FloatModel& model, const QuantizeOptions& options);
+
 }  // namespace tessera::compress

@@ -15,7 +15,7 @@ bool is_weights_file(const fs::path& file) {
   const std::string name = file.filename().string();
   return file.extension() == ".safetensors" || name.ends_with(".safetensors.index.json") ||
          name.starts_with("quant_model_description") || name == "quantize_config.json" ||
-         name == "quant_config.json";
+         name == "quant_config.json" || name == "sensitivity.json";
 }
 
 bool is_side_file(const fs::path& file) {

@@ -10,8 +10,13 @@
 
 #include "base/file.h"
 #include "base/progress.h"
+#include "compress/auto/auto_report.h"
+#include "compress/auto/auto_scheme.h"
+#include "compress/auto/units.h"
 #include "compress/calibrate/calibrated_rounding.h"
 #include "compress/float_model.h"
+#include "compress/journal.h"
+#include "compress/options_text.h"
 #include "compress/output_directory.h"
 #include "compress/quantize_modelslim.h"
 #include "compress/rotate/rotated_reader.h"
@@ -33,10 +38,6 @@ struct OutputSpecs {
   std::vector<TensorSpec> specs;
   std::vector<size_t> first;
 };
-
-DType stored_dtype(const QuantizePlan& plan, DType dtype) {
-  return plan.float_dtype.value_or(dtype);
-}
 
 OutputSpecs output_specs(const QuantizePlan& plan) {
   OutputSpecs result;
@@ -81,6 +82,17 @@ class TensorWriter {
     return writer_.write(specs[2].name, std::as_bytes(std::span(shape)));
   }
 
+  /// An earlier process did.
+  Status take_as_written(size_t index) {
+    for (size_t i = output_.first[index]; i < output_.first[index + 1]; ++i)
+      writer_.take_as_written(output_.specs[i].name);
+    return {};
+  }
+  Status take_as_written(const TensorInfo& info) {
+    writer_.take_as_written(info.name);
+    return {};
+  }
+
   Status copy(const TensorInfo& info) {
     const Tensor tensor = TRY(source_.read(info.name));
     const DType dtype = stored_dtype(plan_, info.dtype);
@@ -122,16 +134,20 @@ Result<Calibration> open_calibration(const models::ModelConfig& config, const Qu
 /// The linears of decoder layers by GPTQ.
 Result<CalibrationSummary> write_calibrated(const FloatModel& model, const QuantizePlan& plan,
                                             const QuantizeOptions& options, const Calibration& calibration,
-                                            TensorWriter& writer, ThreadPool& pool) {
+                                            TensorWriter& writer, Journal& journal, ThreadPool& pool) {
   std::unordered_map<std::string, size_t> indices;
-  for (size_t i = 0; i < plan.linears.size(); ++i)
-    indices.emplace(plan.linears[i].name, i);
+  for (size_t i = 0; i < plan.linears.size(); ++i) {
+    const QuantizedLinear& linear = plan.linears[i];
+    if (is_in_a_layer(linear) && layer_of(linear.name) < journal.layers())
+      TRY_STATUS(writer.take_as_written(i));
+    indices.emplace(linear.name, i);
+  }
   const CalibratedOptions rules{
       .rounding = {.scale_dtype = stored_dtype(plan, plan.linears.front().source->dtype),
                    .clip = options.clip}};
   CalibratedRounding rounding(model.source(), *model.reader, *model.config, rules, *calibration.algebra,
                               pool);
-  return rounding.run(linears_of_layers(plan), calibration.data,
+  return rounding.run(linears_of_layers(plan), calibration.data, journal,
                       [&](const std::string& name, const RoundedLinear& rounded) -> Status {
                         const size_t index = indices.at(name);
                         const QuantizedLinear& linear = plan.linears[index];
@@ -143,21 +159,27 @@ Result<CalibrationSummary> write_calibrated(const FloatModel& model, const Quant
 }
 
 /// Everything that no calibration has written.
-Status write_plainly(const QuantizePlan& plan, bool layers_too, TensorWriter& writer) {
+Status write_plainly(const QuantizePlan& plan, bool layers_too, TensorWriter& writer, Journal& journal) {
   uint64_t total = 0;
   for (const QuantizedLinear& linear : plan.linears)
     total += linear.source->bytes;
   for (const TensorInfo* copy : plan.copies)
     total += copy->bytes;
   Progress progress("quantizing", total);
+  size_t step = 0;
+  const auto advance = [&](uint64_t bytes, const std::string& name) -> Status {
+    progress.advance(bytes, name);
+    return ++step > journal.steps() ? journal.save_steps(step) : Status();
+  };
   for (size_t i = 0; i < plan.linears.size(); ++i) {
     const QuantizedLinear& linear = plan.linears[i];
-    if (layers_too || !is_in_a_layer(linear)) TRY_STATUS(writer.round(i));
-    progress.advance(linear.source->bytes, linear.name);
+    const bool mine = layers_too || !is_in_a_layer(linear);
+    if (mine) TRY_STATUS(step < journal.steps() ? writer.take_as_written(i) : writer.round(i));
+    TRY_STATUS(advance(linear.source->bytes, linear.name));
   }
   for (const TensorInfo* copy : plan.copies) {
-    TRY_STATUS(writer.copy(*copy));
-    progress.advance(copy->bytes, copy->name);
+    TRY_STATUS(step < journal.steps() ? writer.take_as_written(*copy) : writer.copy(*copy));
+    TRY_STATUS(advance(copy->bytes, copy->name));
   }
   return {};
 }
@@ -180,23 +202,26 @@ QuantizeSummary summarize(const QuantizePlan& plan, const OutputSpecs& output, u
 }
 
 Result<QuantizeSummary> write_compressed_tensors(const FloatModel& model, const QuantizePlan& plan,
-                                                 const QuantizeOptions& options) {
-  ThreadPool pool(options.threads > 0 ? options.threads : default_thread_count());
-  std::optional<Calibration> calibration;
-  if (options.method == Method::kGptq)
-    calibration = TRY(open_calibration(*model.config, options, pool.size()));
-  TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
+                                                 const QuantizeOptions& options,
+                                                 const std::optional<Calibration>& calibration,
+                                                 Journal& journal, ThreadPool& pool) {
   const OutputSpecs output = output_specs(plan);
-  auto file = TRY(SafetensorsWriter::create(options.output, output.specs));
+  auto file = TRY(SafetensorsWriter::go_on(options.output, output.specs));
+  journal.set_sync([&file] { return file.sync(); });
   TensorWriter writer(model.source(), plan, output, options.clip, pool, file);
   CalibrationSummary seen;
-  if (calibration) seen = TRY(write_calibrated(model, plan, options, *calibration, writer, pool));
-  TRY_STATUS(write_plainly(plan, !calibration, writer));
+  if (calibration) seen = TRY(write_calibrated(model, plan, options, *calibration, writer, journal, pool));
+  TRY_STATUS(write_plainly(plan, !calibration, writer, journal));
   TRY_STATUS(file.commit());
   QuantizeSummary summary = summarize(plan, output, file.total_bytes());
-  summary.plainly_rounded = std::move(seen.plainly_rounded);
-  summary.calibration_rows = seen.least_rows;
+  summary.calibration = std::move(seen);
   return summary;
+}
+
+Status write_config(FloatModel& model, const QuantizePlan& plan, const std::filesystem::path& output) {
+  if (plan.untie) model.directory.config["tie_word_embeddings"] = false;
+  const std::string text = TRY(formats::dump_json(model.directory.config, "config.json"));
+  return write_text_file(output / "config.json", text + "\n");
 }
 
 Status check_format(const QuantizeOptions& options) {
@@ -204,10 +229,11 @@ Status check_format(const QuantizeOptions& options) {
   if (options.format != "modelslim")
     return invalid_argument("--format={}, expected compressed-tensors or modelslim", options.format);
   const bool plain = options.method == Method::kRtn && !options.rotate &&
-                     options.clip == quant::Clip::kNone && options.activation_group == 0;
+                     options.clip == quant::Clip::kNone && options.activation_group == 0 &&
+                     !options.automatic;
   if (!plain) {
     return unsupported(
-        "--format=modelslim with --method, --clip, --rotate or --activation-group: expected "
+        "--format=modelslim with --method, --clip, --rotate, --activation-group or --scheme=auto: expected "
         "compressed-tensors");
   }
   if (options.int8_cache)
@@ -217,26 +243,56 @@ Status check_format(const QuantizeOptions& options) {
   return {};
 }
 
+/// What `--scheme auto` comes to, kept in the directory: an interrupted run does not measure again.
+Result<AutoReport> choose(const FloatModel& model, QuantizeOptions options,
+                          const std::filesystem::path& file) {
+  const auto settings = sensitivity_settings(options);
+  if (std::filesystem::exists(file)) options.automatic->sensitivity = file;
+  AutoReport report = TRY(choose_schemes(model, options));
+  const std::string text = TRY(formats::dump_json(to_json(report, settings), file.string()));
+  TRY_STATUS(write_text_file(file, text + "\n"));
+  return report;
+}
+
+Result<QuantizeSummary> to_compressed_tensors(FloatModel& model, const QuantizeOptions& given) {
+  ThreadPool pool(given.threads > 0 ? given.threads : default_thread_count());
+  // What can be refused is, before the directory is touched.
+  std::optional<QuantizePlan> plan;
+  if (!given.automatic) plan = TRY(plan_model(model, given));
+  std::optional<Calibration> calibration;
+  if (given.method == Method::kGptq) calibration = TRY(open_calibration(*model.config, given, pool.size()));
+  Journal journal = TRY(Journal::open(given));
+  QuantizeOptions options = given;
+  std::optional<AutoReport> choice;
+  if (given.automatic) {
+    choice = TRY(choose(model, given, journal.sensitivity_file()));
+    options = with_choice(given, *choice);
+    plan = TRY(plan_model(model, options));
+  }
+  QuantizeSummary summary = TRY(write_compressed_tensors(model, *plan, options, calibration, journal, pool));
+  summary.choice = std::move(choice);
+  TRY_STATUS(copy_side_files(options.model_path, options.output));
+  plan->config.transforms = online_transforms(model.online);
+  model.directory.config["quantization_config"] = formats::compressed_tensors::to_json(plan->config);
+  TRY_STATUS(write_config(model, *plan, options.output));
+  TRY_STATUS(journal.finish());
+  return summary;
+}
+
+Result<QuantizeSummary> to_modelslim(FloatModel& model, const QuantizeOptions& options) {
+  const QuantizePlan plan = TRY(plan_model(model, options));
+  QuantizeSummary summary = TRY(write_modelslim(model.source(), plan, options));
+  TRY_STATUS(copy_side_files(options.model_path, options.output));
+  TRY_STATUS(write_config(model, plan, options.output));
+  return summary;
+}
+
 }  // namespace
 
 Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options) {
   TRY_STATUS(check_format(options));
   FloatModel model = TRY(open_float_model(options));
-  QuantizePlan plan = TRY(plan_quantization(model.source(), model.tied, options));
-  // Computed tensors have more than the checkpoint's precision; the file keeps that.
-  if (&model.source() != model.files.get())
-    plan.float_dtype = model.files->find(plan.linears.front().name + ".weight")->dtype;
-  const bool modelslim = options.format == "modelslim";
-  QuantizeSummary summary = TRY(modelslim ? write_modelslim(model.source(), plan, options)
-                                          : write_compressed_tensors(model, plan, options));
-  TRY_STATUS(copy_side_files(options.model_path, options.output));
-  nlohmann::json& config = model.directory.config;
-  if (plan.untie) config["tie_word_embeddings"] = false;
-  plan.config.transforms = online_transforms(model.online);
-  if (!modelslim) config["quantization_config"] = formats::compressed_tensors::to_json(plan.config);
-  const std::string text = TRY(formats::dump_json(config, "config.json"));
-  TRY_STATUS(write_text_file(std::filesystem::path(options.output) / "config.json", text + "\n"));
-  return summary;
+  return options.format == "modelslim" ? to_modelslim(model, options) : to_compressed_tensors(model, options);
 }
 
 }  // namespace tessera::compress

@@ -3,6 +3,10 @@
 // bytes. Shows progress on stderr.
 #pragma once
 
+#include <optional>
+
+#include "compress/auto/auto_scheme.h"
+#include "compress/calibrate/calibrated_rounding.h"
 #include "compress/quantize_plan.h"
 
 namespace tessera::compress {
@@ -14,13 +18,14 @@ struct QuantizeSummary {
   uint64_t total_bytes = 0;  // of all tensors in the output
   std::string format = {};   // "pack-quantized", "mixed-precision", "modelslim", ...
   std::vector<std::string> schemes = {};
-  std::vector<std::string> plainly_rounded = {};  // by a calibration that saw no use for them
-  int64_t calibration_rows = 0;                   // the fewest that a linear saw
+  CalibrationSummary calibration = {};
+  std::optional<AutoReport> choice = {};  // of --scheme auto
 };
 
 /// Reads options.model_path, writes options.output (created when absent). config.json is written last: a
 /// directory without it is an unfinished one. Tokenizer and other files (*.json, *.jinja, *.txt, *.model) are
 /// copied. Refuses a source that is already quantized and an output that is not empty without options.force.
+/// In the compressed-tensors format the same call goes on where one was interrupted (journal.h).
 Result<QuantizeSummary> quantize_directory(const QuantizeOptions& options);
 
 }  // namespace tessera::compress

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compress/auto/units.h"
 #include "formats/compressed_tensors/targets.h"
 #include "formats/float_weights.h"
 #include "ops/linear.h"
@@ -78,12 +79,14 @@ Status check_fused_linears(const std::set<std::string>& quantized, const std::ve
 
 /// Sorts the source's tensors into linears of `recipe` and copies, and fills config.ignore.
 Status sort_tensors(const formats::TensorSource& source, const quant::Recipe& recipe,
-                    const std::vector<NamePattern>& ignore, QuantizePlan& plan) {
+                    const std::optional<Mixture>& mixture, const std::vector<NamePattern>& ignore,
+                    QuantizePlan& plan) {
   std::set<std::string> quantized;
   std::vector<std::string> left_out;  // by --ignore
   for (const TensorInfo& info : source.tensors()) {
     const std::string module(matrix_module(info));
-    const auto part = recipe.part_of(module);
+    auto part = recipe.part_of(module);
+    if (part && mixture) part = mixture->promoted.contains(unit_of(module)) ? 1 : 0;
     if (part && !matches_any(ignore, module)) {
       TRY_STATUS(check_is_float(info));
       plan.linears.push_back({module, &info, *part, info.shape[0], info.shape[1]});
@@ -175,6 +178,19 @@ Status add_parts(const quant::Recipe& recipe, const QuantizeOptions& options, Qu
   return {};
 }
 
+/// The two parts of a mixture, by the units that they have.
+Status add_mixture(const quant::Recipe& recipe, const QuantizeOptions& options, QuantizePlan& plan) {
+  for (size_t part = 0; part < recipe.parts.size(); ++part) {
+    std::set<std::string> units;
+    for (const QuantizedLinear& linear : plan.linears) {
+      if (linear.part == part) units.insert(unit_of(linear.name));
+    }
+    const int group_size = part == 0 ? options.mixture->low_group_size : options.mixture->high_group_size;
+    TRY_STATUS(add_part(recipe.parts[part], group_size, unit_targets(units), options, plan));
+  }
+  return {};
+}
+
 void finish_config(QuantizationConfig& config) {
   config.version = kFormatVersion;
   config.format = config.groups.front().format;
@@ -206,7 +222,8 @@ Status check_targets(const QuantizePlan& plan) {
 
 Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool tied_embeddings,
                                        const QuantizeOptions& options) {
-  const quant::Recipe recipe = TRY(parse_scheme(options.scheme));
+  const quant::Recipe recipe =
+      TRY(options.mixture ? mixture_recipe(*options.mixture) : parse_scheme(options.scheme));
   const auto head = TRY(parse_lm_head(options.lm_head));
   const auto ignore = TRY(compile_ignore(options.ignore));
   const bool groups_activations =
@@ -217,7 +234,7 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool
         options.activation_group, options.scheme);
   }
   QuantizePlan plan;
-  TRY_STATUS(sort_tensors(source, recipe, ignore, plan));
+  TRY_STATUS(sort_tensors(source, recipe, options.mixture, ignore, plan));
   if (plan.linears.empty()) {
     return invalid_argument(
         "{}: no linear is left to quantize, expected 2-D float weights named "
@@ -225,7 +242,7 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool
         options.model_path);
   }
   if (head) TRY_STATUS(add_head(source, tied_embeddings, ignore, recipe.parts.size(), plan));
-  TRY_STATUS(add_parts(recipe, options, plan));
+  TRY_STATUS(options.mixture ? add_mixture(recipe, options, plan) : add_parts(recipe, options, plan));
   // Its name as target beats the class Linear in every reader.
   if (head) TRY_STATUS(add_part(*head, 0, {std::string(kHead)}, options, plan));
   if (!head) plan.config.ignore.emplace_back(kHead);

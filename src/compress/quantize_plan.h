@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "compress/auto/auto_options.h"
 #include "compress/calibrate/calibration_text.h"
 #include "compress/recipe.h"
 #include "compress/rotate/rotated_source.h"
@@ -36,8 +37,10 @@ struct QuantizeOptions {
   std::optional<RotateOptions> rotate = {};
   std::optional<double> smooth = {};  // SmoothQuant's alpha
   bool awq = false;
-  bool int8_cache = false;           // keys and values are meant to be kept in int8
-  CalibrationText calibration = {};  // of gptq, smooth and awq
+  bool int8_cache = false;                    // keys and values are meant to be kept in int8
+  CalibrationText calibration = {};           // of gptq, smooth, awq and automatic
+  std::optional<AutoOptions> automatic = {};  // scheme "auto"
+  std::optional<Mixture> mixture = {};        // what that decided, in place of `scheme`
 
   bool needs_calibration() const { return method == Method::kGptq || smooth || awq; }
 };
@@ -63,6 +66,11 @@ struct QuantizePlan {
   bool untie = false;                // a tied head is quantized: config.json says tie_word_embeddings=false
   formats::compressed_tensors::QuantizationConfig config;
 };
+
+/// What a float tensor of `dtype` is stored as, and what scales of such a weight are.
+inline DType stored_dtype(const QuantizePlan& plan, DType dtype) {
+  return plan.float_dtype.value_or(dtype);
+}
 
 /// Quantizable are the 2-D weights of the decoder layers whose path ends in q/k/v/o_proj or
 /// gate/up/down_proj, experts included, and lm_head if asked for; routers, embeddings and norms stay as they

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "formats/prefix_source.h"
@@ -95,6 +96,35 @@ void LayerRunner::forward_sequences(const LayerWeights& layer, MatrixView<float>
   }
   // The next layer's norm is not known here: only its sum is kept.
   add_norm_rows(hidden, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
+}
+
+Result<OutputHead> LayerRunner::load_head(const formats::TensorSource& source,
+                                          const formats::WeightReader& reader) {
+  OutputHead head;
+  LoadReport report;
+  const auto load = [&](Parameters& parameters, const std::string& module) -> Status {
+    const formats::PrefixSource tensors(source, module + ".");
+    return parameters.load(tensors, reader, {.kind = ops::FloatKind::kF32}, pool_, report);
+  };
+  Parameters norm, linear;
+  norm.vector(head.norm.weight, "model.norm", config_.hidden, &head.norm.bias);
+  TRY_STATUS(load(norm, "model.norm"));
+  const std::string name = config_.tied_embeddings ? "model.embed_tokens" : "lm_head";
+  if (config_.tied_embeddings) {
+    linear.tied_head(head.head, name, config_.vocab, config_.hidden);
+  } else {
+    linear.linear(head.head, name, config_.vocab, config_.hidden);
+  }
+  TRY_STATUS(load(linear, name));
+  return head;
+}
+
+void LayerRunner::run_head(const OutputHead& head, MatrixView<const float> hidden, MatrixView<float> logits) {
+  const auto normed = normed_.matrix(hidden.rows, hidden.cols);
+  norm_rows(hidden, head.norm, config_.norm_eps, normed, pool_);
+  head_input_.reset(normed);
+  const std::array<ops::LinearCall, 1> call{{{&head.head, logits}}};
+  ops::run_linears(head_input_, call, pool_);
 }
 
 }  // namespace tessera::models

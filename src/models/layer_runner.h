@@ -21,6 +21,12 @@
 
 namespace tessera::models {
 
+/// What is behind the last layer.
+struct OutputHead {
+  NormWeights norm;
+  ops::Linear head;  // [vocab, hidden]
+};
+
 class LayerRunner {
  public:
   /// `pool` outlives this.
@@ -37,6 +43,11 @@ class LayerRunner {
   /// hidden [sequences * length, hidden] <- the layer's output; the last sequence may be shorter.
   Status forward(int32_t index, const LayerWeights& layer, MatrixView<float> hidden, int32_t length);
 
+  /// Reads the final norm and the head, which may be the embedding, in float32.
+  Result<OutputHead> load_head(const formats::TensorSource& source, const formats::WeightReader& reader);
+  /// logits [rows, vocab] of the last layer's output [rows, hidden].
+  void run_head(const OutputHead& head, MatrixView<const float> hidden, MatrixView<float> logits);
+
  private:
   void forward_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
                          cache::KvCache& cache);
@@ -48,6 +59,7 @@ class LayerRunner {
   AttentionBlock attention_;
   MlpBlock mlp_;
   MoeBlock moe_;
+  ops::LinearInput head_input_;
 };
 
 }  // namespace tessera::models

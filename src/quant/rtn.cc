@@ -45,13 +45,13 @@ Status encode_rows(const TensorView& weight, std::string_view name, const Weight
 }
 
 Result<LinearData> quantize_rtn(LinearData data, std::string_view name, const LinearScheme& scheme,
-                                ThreadPool& pool) {
+                                const Rounding& rounding, ThreadPool& pool) {
   data.scheme = scheme;
   Tensor codes = TRY(Tensor::allocate(DType::kI8, Shape{data.out, data.in}));
   const auto columns = static_cast<size_t>(data.in), groups = static_cast<size_t>(data.groups());
   data.scales.resize(static_cast<size_t>(data.out) * groups);
   int8_t* const to = codes.as<int8_t>().data();
-  TRY_STATUS(encode_rows(data.values.view(), name, scheme.weight, {.scale_dtype = data.values.dtype()}, pool,
+  TRY_STATUS(encode_rows(data.values.view(), name, scheme.weight, rounding, pool,
                          [&](size_t row, std::span<const int8_t> row_codes, std::span<const float> scales) {
                            std::ranges::copy(row_codes, to + row * columns);
                            std::ranges::copy(scales,

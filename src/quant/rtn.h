@@ -30,6 +30,6 @@ Status encode_rows(const TensorView& weight, std::string_view name, const Weight
 
 /// Float `data` as integer codes of `scheme`; the bias is kept. Frees the float values.
 Result<LinearData> quantize_rtn(LinearData data, std::string_view name, const LinearScheme& scheme,
-                                ThreadPool& pool);
+                                const Rounding& rounding, ThreadPool& pool);
 
 }  // namespace tessera::quant

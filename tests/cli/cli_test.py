@@ -7,8 +7,10 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 import broken_files
@@ -321,6 +323,40 @@ class WorkTest(CliTest):
         self.assert_one_line(run("import", GGUF, "--output", out), "out")
         self.assert_one_line(run("quantize", "--model-path", MODELS / "llama", "--output", out, "--scheme", "w8a8"), "out")
         self.assertEqual(run("import", GGUF, "--output", out, "--force")[0], 0)
+
+
+class InterruptedQuantizeTest(CliTest):
+    def command(self, output):
+        return [TESSERA, "quantize", "--model-path", str(MODELS / "qwen3-moe"), "--output", str(output), "--scheme", "w4a8",
+                "--group-size", "channel", "--method", "gptq", "--calibration-sequences", "64"]
+
+    def kill_midway(self, output):
+        """SIGKILL once the first layer is done. False: it was too quick."""
+        running = subprocess.Popen(self.command(output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        deadline = time.monotonic() + SECONDS
+        while not any(output.glob("quantize.hidden.?")) and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        running.kill()
+        return running.wait() == -signal.SIGKILL
+
+    def test_goes_on_to_the_same_bytes_after_a_kill(self):
+        whole, killed = self.scratch / "whole", self.scratch / "killed"
+        done = subprocess.run(self.command(whole), capture_output=True, text=True, timeout=SECONDS)
+        if "libopenblas" in done.stderr:
+            self.skipTest("libopenblas0-pthread is not installed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(self.kill_midway(killed), "the run was over before it could be killed")
+        self.assertFalse((killed / "config.json").exists())
+        self.assert_one_line(run("quantize", "--model-path", MODELS / "qwen3-moe", "--output", killed, "--scheme", "w8a8"),
+                             "unfinished work of another command")
+        again = subprocess.run(self.command(killed), capture_output=True, text=True, timeout=SECONDS)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("going on after", again.stderr)
+        for file in ("model.safetensors", "config.json"):
+            self.assertEqual((killed / file).read_bytes(), (whole / file).read_bytes(), file)
+        self.assertEqual(sorted(os.listdir(killed)), sorted(os.listdir(whole)))
 
 
 if __name__ == "__main__":

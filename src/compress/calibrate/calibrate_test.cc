@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/file.h"
 #include "compress/calibrate/calibration_text.h"
 #include "compress/float_model_test_support.h"
+#include "formats/hf/model_dir.h"
 
 namespace tessera::compress {
 namespace {
@@ -101,9 +104,17 @@ TEST(CalibratedQuantize, NamesExpertsThatSawNothing) {
   options.calibration = {.file = {}, .sequences = 1, .length = 16};
   const auto done = quantize_directory(options);
   ASSERT_TRUE(done.has_value()) << done.error().message();
-  EXPECT_EQ(done->calibration_rows == 0, !done->plainly_rounded.empty());
-  for (const std::string& name : done->plainly_rounded)
+  const CalibrationSummary& seen = done->calibration;
+  EXPECT_EQ(seen.least_rows == 0, !seen.unseen.empty());
+  EXPECT_THAT(seen.unfactored, testing::IsEmpty());
+  for (const std::string& name : seen.unseen)
     EXPECT_THAT(name, HasSubstr(".experts."));
+  const auto config = *formats::open_model_dir(tiny_model("qwen3-moe"));
+  const auto experts = config.config["num_experts"].get<size_t>();
+  EXPECT_EQ(seen.expert_rows.size() % experts, 0U);
+  EXPECT_EQ(std::accumulate(seen.expert_rows.begin(), seen.expert_rows.end(), int64_t{0}),
+            static_cast<int64_t>(seen.expert_rows.size() / experts) * 16 *
+                config.config["num_experts_per_tok"].get<int64_t>());
 }
 
 }  // namespace

@@ -14,7 +14,13 @@
 #include "formats/weight_format.h"
 #include "models/layer_runner.h"
 
+namespace tessera {
+class Progress;
+}
+
 namespace tessera::compress {
+
+class Journal;
 
 /// A linear to round: its scheme, whose transforms are the caller's to have put into the weights.
 struct LinearToRound {
@@ -36,8 +42,9 @@ struct CalibratedOptions {
 using RoundedSink = std::function<Status(const std::string& name, const RoundedLinear& rounded)>;
 
 struct CalibrationSummary {
-  std::vector<std::string> plainly_rounded;  // saw no input, or their Hessian has no factor
-  int64_t least_rows = 0;                    // that any linear saw
+  std::vector<std::string> unseen, unfactored;  // rounded to nearest: no input, or its Hessian has no factor
+  int64_t least_rows = 0;                       // that any linear saw
+  std::vector<int64_t> expert_rows;             // that each expert of each layer saw
 };
 
 class CalibratedRounding {
@@ -54,13 +61,15 @@ class CalibratedRounding {
         pool_(pool),
         runner_(config, pool) {}
 
-  /// Rounds `linears`, all of them in decoder layers. Shows progress.
+  /// Rounds `linears`, all of them in decoder layers, from the first layer that `journal` does not have, and
+  /// tells it of each. Shows progress.
   Result<CalibrationSummary> run(const std::vector<LinearToRound>& linears, const CalibrationData& data,
-                                 const RoundedSink& sink);
+                                 Journal& journal, const RoundedSink& sink);
 
  private:
   Status round_layer(int32_t index, std::span<const LinearToRound> linears, MatrixView<float> hidden,
-                     int32_t length, const RoundedSink& sink);
+                     int32_t length, const RoundedSink& sink, Progress& progress);
+  void count(const std::string& name, int64_t rows);
   Result<ops::Linear> round_linear(const LinearToRound& linear, const ColumnOrder& order,
                                    const RoundedSink& sink);
 

@@ -50,14 +50,30 @@ Result<SafetensorsWriter> SafetensorsWriter::create(const std::filesystem::path&
   SafetensorsWriter writer;
   writer.directory_ = directory;
   writer.stem_ = stem;
+  TRY_STATUS(writer.add_shards(tensors, shard_bytes));
+  return writer;
+}
+
+Result<SafetensorsWriter> SafetensorsWriter::go_on(const std::filesystem::path& directory,
+                                                   std::span<const TensorSpec> tensors,
+                                                   uint64_t shard_bytes) {
+  SafetensorsWriter writer;
+  writer.directory_ = directory;
+  writer.stem_ = "model";
+  writer.outlives_process_ = true;
+  TRY_STATUS(writer.add_shards(tensors, shard_bytes));
+  return writer;
+}
+
+Status SafetensorsWriter::add_shards(std::span<const TensorSpec> tensors, uint64_t shard_bytes) {
   const auto shards = TRY(split(tensors, shard_bytes));
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string file_name =
-        shards.size() == 1 ? fmt::format("{}.safetensors", stem)
-                           : fmt::format("{}-{:05}-of-{:05}.safetensors", stem, i + 1, shards.size());
-    TRY_STATUS(writer.add_shard(file_name, shards[i]));
+        shards.size() == 1 ? fmt::format("{}.safetensors", stem_)
+                           : fmt::format("{}-{:05}-of-{:05}.safetensors", stem_, i + 1, shards.size());
+    TRY_STATUS(add_shard(file_name, shards[i]));
   }
-  return writer;
+  return {};
 }
 
 Status SafetensorsWriter::add_shard(const std::string& file_name,
@@ -81,7 +97,8 @@ Status SafetensorsWriter::add_shard(const std::string& file_name,
   for (const TensorSpec* spec : tensors)
     places_[spec->name].offset += text.size();
 
-  OutputFile file = TRY(OutputFile::create(directory_ / file_name));
+  const auto path = directory_ / file_name;
+  OutputFile file = TRY(outlives_process_ ? OutputFile::go_on(path) : OutputFile::create(path));
   TRY_STATUS(file.append(std::as_bytes(std::span(text))));
   files_.push_back(std::move(file));
   file_names_.push_back(file_name);
@@ -107,6 +124,17 @@ Status SafetensorsWriter::append(std::string_view name, std::span<const std::byt
   TRY_STATUS(files_[place.shard].write_at(place.offset + place.written, data));
   place.written += data.size();
   return {};
+}
+
+Status SafetensorsWriter::sync() {
+  for (OutputFile& file : files_)
+    TRY_STATUS(file.sync());
+  return {};
+}
+
+void SafetensorsWriter::take_as_written(std::string_view name) {
+  Place& place = places_.at(std::string(name));
+  place.written = place.bytes;
 }
 
 Status SafetensorsWriter::write_index() {

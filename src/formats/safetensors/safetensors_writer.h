@@ -34,12 +34,21 @@ class SafetensorsWriter {
                                           std::span<const TensorSpec> tensors,
                                           uint64_t shard_bytes = kDefaultShardBytes,
                                           std::string_view stem = "model");
+  /// The same with files that outlive this process unfinished: on with what one with the same tensors left.
+  static Result<SafetensorsWriter> go_on(const std::filesystem::path& directory,
+                                         std::span<const TensorSpec> tensors,
+                                         uint64_t shard_bytes = kDefaultShardBytes);
 
   /// The whole data of one declared tensor, once.
   Status write(std::string_view name, std::span<const std::byte> data);
 
   /// The next bytes of a tensor that is written piece by piece, front to back.
   Status append(std::string_view name, std::span<const std::byte> data);
+
+  /// Of files that outlive their process: what was written is on the disk.
+  Status sync();
+  /// Another process wrote this tensor whole.
+  void take_as_written(std::string_view name);
 
   /// Renames the files into place, the index last, and removes weight files of an earlier checkpoint, which
   /// would be read instead of or beside ours. kInternal naming a tensor that was not written whole.
@@ -55,12 +64,14 @@ class SafetensorsWriter {
     uint64_t bytes = 0;
     uint64_t written = 0;
   };
+  Status add_shards(std::span<const TensorSpec> tensors, uint64_t shard_bytes);
   Status add_shard(const std::string& file_name, std::span<const TensorSpec* const> tensors);
   Status write_index();
   Status remove_stale_files() const;
 
   std::filesystem::path directory_;
   std::string stem_;
+  bool outlives_process_ = false;
   std::vector<std::string> file_names_;
   std::vector<OutputFile> files_;
   std::unordered_map<std::string, Place> places_;

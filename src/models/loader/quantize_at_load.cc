@@ -75,7 +75,8 @@ class QuantizingReader final : public WeightReader {
       return data;
     }
     ThreadPool alone(1);  // the loader reads several linears at a time
-    return quant::quantize_rtn(std::move(data), fmt::format("{}.weight", name), scheme, alone);
+    const quant::Rounding rounding{.scale_dtype = data.values.dtype()};
+    return quant::quantize_rtn(std::move(data), fmt::format("{}.weight", name), scheme, rounding, alone);
   }
 
  private:

@@ -1,0 +1,98 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "base/file.h"
+#include "compress/journal.h"
+#include "compress/quantize_test_support.h"
+
+namespace tessera::compress {
+namespace {
+
+using formats::TestDirectory;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+QuantizeOptions gptq_options(const TestDirectory& directory) {
+  QuantizeOptions options = options_for("qwen3-moe", directory, "w4a8");
+  options.group_size = 0;
+  options.method = Method::kGptq;
+  options.calibration = {.file = {}, .sequences = 16, .length = 64};
+  return options;
+}
+
+std::string bytes_of(const std::string& directory) {
+  return *read_text_file(directory + "/model.safetensors", 1 << 26);
+}
+
+/// A run of `options` that ends in an error after the first layer: the disk is full of a directory.
+void interrupt(const QuantizeOptions& options) {
+  const auto in_the_way = options.output + "/quantize.hidden.2.tmp." + std::to_string(getpid());
+  fs::create_directories(in_the_way);
+  QuantizeOptions forced = options;
+  forced.force = true;
+  EXPECT_THAT(error_of(forced), HasSubstr("quantize.hidden.2"));
+  fs::remove_all(in_the_way);
+}
+
+TEST(Journal, AnInterruptedRunGoesOnToTheSameBytes) {
+  const TestDirectory whole, broken;
+  ASSERT_EQ(error_of(gptq_options(whole)), "");
+  const QuantizeOptions options = gptq_options(broken);
+  interrupt(options);
+  EXPECT_TRUE(fs::exists(broken.path() + "/quantize.hidden.1"));
+  EXPECT_FALSE(fs::exists(broken.path() + "/config.json"));
+
+  // Another command does not touch it.
+  QuantizeOptions other = options;
+  other.scheme = "w8a8";
+  EXPECT_THAT(error_of(other), HasSubstr("holds the unfinished work of another command"));
+  testing::internal::CaptureStderr();
+  ASSERT_EQ(error_of(options), "");
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("going on after 1 layers"));
+  EXPECT_EQ(bytes_of(broken.path()), bytes_of(whole.path()));
+  for (const auto& entry : fs::directory_iterator(broken.path())) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_FALSE(name.starts_with("quantize.") || name.ends_with(".partial")) << name;
+  }
+  // A finished directory is like any other that is not empty.
+  EXPECT_THAT(error_of(options), HasSubstr("is not empty"));
+}
+
+TEST(Journal, ForceStartsAnew) {
+  const TestDirectory directory, whole;
+  QuantizeOptions options = gptq_options(directory);
+  {
+    auto journal = Journal::open(options);
+    ASSERT_TRUE(journal.has_value()) << journal.error().message();
+    journal->set_sync([] { return Status(); });
+    const std::vector<float> hidden(64, 1.F);
+    ASSERT_TRUE(journal->save_layers(1, {hidden.data(), 1, 64}, {}).has_value());
+  }
+  // Hidden states of another size than this model's.
+  EXPECT_THAT(error_of(options), HasSubstr("--force starts anew"));
+  options.scheme = "w8a8";
+  options.method = Method::kRtn;
+  options.force = true;
+  EXPECT_EQ(error_of(options), "");
+  QuantizeOptions plain = options_for("qwen3-moe", whole, "w8a8");
+  ASSERT_EQ(error_of(plain), "");
+  EXPECT_EQ(bytes_of(directory.path()), bytes_of(whole.path()));
+}
+
+TEST(Journal, NothingIsLeftOfWhatWasNotBegun) {
+  const TestDirectory directory;
+  QuantizeOptions options = gptq_options(directory);
+  {
+    const auto journal = Journal::open(options);
+    ASSERT_TRUE(journal.has_value());
+    EXPECT_TRUE(fs::exists(directory.path() + "/quantize.state.json"));
+  }
+  EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+}  // namespace
+}  // namespace tessera::compress
