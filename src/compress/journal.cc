@@ -83,6 +83,7 @@ Result<Journal> Journal::open(const QuantizeOptions& options) {
     journal.layers_ = state->layers;
     journal.steps_ = state->steps;
     journal.summary_ = state->summary;
+    journal.is_open_ = true;
     if (begun) {
       LOG_WARN("{}: going on after {} layers and {} tensors of an interrupted run", options.output,
                state->layers, state->steps);
@@ -102,6 +103,7 @@ Result<Journal> Journal::open(const QuantizeOptions& options) {
   }
   TRY_STATUS(prepare_output_directory(options.model_path, options.output, options.force));
   TRY_STATUS(journal.save());
+  journal.is_open_ = true;
   return journal;
 }
 
@@ -114,11 +116,11 @@ Journal::Journal(Journal&& other) noexcept
       sync_(std::move(other.sync_)),
       saved_(other.saved_),
       cost_(other.cost_),
-      open_(std::exchange(other.open_, false)) {}
+      is_open_(std::exchange(other.is_open_, false)) {}
 
 Journal::~Journal() {
   std::error_code ignored;  // nothing depends on it
-  if (open_ && layers_ == 0 && steps_ == 0 && !fs::exists(sensitivity_file(), ignored))
+  if (is_open_ && layers_ == 0 && steps_ == 0 && !fs::exists(sensitivity_file(), ignored))
     fs::remove(directory_ / kStateFile, ignored);
 }
 
@@ -175,8 +177,14 @@ Status Journal::save() {
   return write_text_file(directory_ / kStateFile, TRY(formats::dump_json(state, kStateFile)) + "\n");
 }
 
+Status Journal::forget() {
+  layers_ = 0;
+  steps_ = 0;
+  return save();
+}
+
 Status Journal::finish() {
-  open_ = false;
+  is_open_ = false;
   return remove_unfinished(directory_);
 }
 

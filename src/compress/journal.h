@@ -46,6 +46,8 @@ class Journal {
   Status save_layers(int32_t layers, MatrixView<const float> hidden, const CalibrationSummary& summary);
   Status save_steps(size_t steps);
 
+  /// Before the files get their names: what an interrupted run left would not be found under its own.
+  Status forget();
   /// Where what `--scheme auto` measured is kept, also of a finished checkpoint.
   std::filesystem::path sensitivity_file() const;
 
@@ -65,7 +67,7 @@ class Journal {
   std::function<Status()> sync_;
   std::chrono::steady_clock::time_point saved_;
   std::chrono::duration<double> cost_{0};
-  bool open_ = true;
+  bool is_open_ = false;  // it may remove what it made
 };
 
 }  // namespace tessera::compress

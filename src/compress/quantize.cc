@@ -212,6 +212,7 @@ Result<QuantizeSummary> write_compressed_tensors(const FloatModel& model, const 
   CalibrationSummary seen;
   if (calibration) seen = TRY(write_calibrated(model, plan, options, *calibration, writer, journal, pool));
   TRY_STATUS(write_plainly(plan, !calibration, writer, journal));
+  TRY_STATUS(journal.forget());
   TRY_STATUS(file.commit());
   QuantizeSummary summary = summarize(plan, output, file.total_bytes());
   summary.calibration = std::move(seen);

@@ -126,7 +126,7 @@ TEST(AutoScheme, SpendsItsBudgetWhereItGainsMost) {
     EXPECT_THAT(done->schemes, ElementsAre("w4a4", "w8a8"));
     const auto quantized = load(options.output);
     ASSERT_TRUE(quantized.has_value()) << quantized.error().message();
-    EXPECT_EQ((*quantized)->report().scheme, "w4a4+w8a8");
+    EXPECT_THAT((*quantized)->report().scheme, HasSubstr("w4a4+w8a8"));
   }
 }
 
