@@ -65,9 +65,9 @@ TEST(Journal, AnInterruptedRunGoesOnToTheSameBytes) {
   QuantizeOptions other = options;
   other.scheme = "w8a8";
   EXPECT_THAT(error_of(other), HasSubstr("holds the unfinished work of another command"));
-  testing::internal::CaptureStderr();
+  // It does not look at the first layer again.
+  overwrite(source.path(), "model.layers.0.self_attn.q_proj.weight", std::string(4, '\xff'));
   ASSERT_EQ(error_of(options), "");
-  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("going on after "));
   EXPECT_EQ(bytes_of(broken.path()), bytes_of(whole.path()));
   for (const auto& entry : fs::directory_iterator(broken.path())) {
     const std::string name = entry.path().filename().string();
