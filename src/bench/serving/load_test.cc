@@ -161,8 +161,9 @@ class FakeModel {
       return writer.send(json({{"version", "9"}, {"internal_states", {{{"avg_spec_accept_length", 1.5}}}}}));
     }
     if (request.path == "/flush_cache") {
-      flushed_ = request.method == "POST";
-      return writer.send({.body = "", .headers = {}});
+      const bool busy = flush_requests_++ == 0;  // with the warm-up, as real servers are
+      flushed_ = !busy && request.method == "POST";
+      return writer.send({.status = busy ? 400 : 200, .body = "", .headers = {}});
     }
     const bool warm_up = requests_++ == 0;
     if (fail_all_ || (!warm_up && requests_ % 3 == 0)) {
@@ -173,7 +174,7 @@ class FakeModel {
   }
 
   std::atomic<bool> flushed_ = false, fail_all_ = false;
-  std::atomic<int> requests_ = 0;
+  std::atomic<int> requests_ = 0, flush_requests_ = 0;
   std::unique_ptr<http::Server> server_;
 };
 

