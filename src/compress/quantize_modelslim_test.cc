@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "compress/float_model_test_support.h"
 #include "compress/inspect.h"
-#include "compress/quantize_test_support.h"
+#include "compress/rotate/rotated_source.h"
 #include "formats/json_limits.h"
 #include "formats/modelslim/writer.h"
 #include "formats/weight_format.h"
+#include "models/architecture.h"
 #include "quant/integer_codes.h"
 
 namespace tessera::compress {
@@ -90,6 +92,55 @@ TEST(QuantizeModelSlim, CodesAreThoseOfTheRule) {
   }
 }
 
+/// A float32 model: scales are then the same number in both formats.
+void write_wide_model(const std::string& name, const std::string& to) {
+  const auto files = formats::open_safetensors_dir(tiny_model(name));
+  const auto config = models::parse_model_config(formats::open_model_dir(tiny_model(name))->config);
+  const auto wide = RotatedSource::make(**files, *config, {.seed = 9});
+  ASSERT_TRUE(wide.has_value()) << wide.error().message();
+  write_float_model(tiny_model(name), **wide, {}, to);
+}
+
+TEST(QuantizeModelSlim, CalibratedCodesAreThoseOfCompressedTensors) {
+  for (const std::string name : {"llama", "qwen3-moe"}) {
+    const formats::TestDirectory source, slim, plain;
+    write_wide_model(name, source.path());
+    const auto options = [&](const formats::TestDirectory& output, const std::string& format) {
+      QuantizeOptions result = options_for(name, output, "w8a8");
+      result.model_path = source.path();
+      result.format = format;
+      result.method = Method::kGptq;
+      result.clip = quant::Clip::kLeastSquares;
+      result.rotate = RotateOptions{.seed = 1};
+      result.smooth = 0.5;
+      result.calibration = {.file = {}, .sequences = 16, .length = 64};
+      return result;
+    };
+    ASSERT_EQ(error_of(options(slim, "modelslim")), "");
+    ASSERT_EQ(error_of(options(plain, "compressed-tensors")), "");
+    const auto a = load(slim.path()), b = load(plain.path());
+    ASSERT_TRUE(a.has_value()) << a.error().message();
+    EXPECT_EQ((*a)->report().format, "modelslim");
+    EXPECT_EQ(logits_of(**a), logits_of(**b)) << name;
+  }
+}
+
+TEST(QuantizeModelSlim, FourBitsAreCalibratedToo) {
+  const formats::TestDirectory plain, calibrated;
+  const std::string name = "qwen3";
+  ASSERT_EQ(error_of(modelslim_options(name, plain, "w4a8")), "");
+  auto options = modelslim_options(name, calibrated, "w4a8");
+  options.method = Method::kGptq;
+  options.clip = quant::Clip::kLeastSquares;
+  options.calibration = {.file = {}, .sequences = 32, .length = 64};
+  ASSERT_EQ(error_of(options), "");
+  const auto text = read_calibration(tiny_model(name), {.file = {}, .sequences = 40, .length = 64}, 4096);
+  const std::vector<int32_t> ids(text->ids.end() - 128, text->ids.end());
+  const auto expected = float_logits(tiny_model(name), "auto", ids);
+  EXPECT_LT(mean_kl(expected, logits_of(**load(calibrated.path()), ids)),
+            mean_kl(expected, logits_of(**load(plain.path()), ids)));
+}
+
 TEST(QuantizeModelSlim, WhatIsNotWrittenIsRefusedBeforehand) {
   const formats::TestDirectory output;
   EXPECT_THAT(error_of(modelslim_options("qwen3", output, "w4a16")),
@@ -103,6 +154,12 @@ TEST(QuantizeModelSlim, WhatIsNotWrittenIsRefusedBeforehand) {
   auto stored = modelslim_options("qwen3", output, "w4a4");
   stored.storage = Storage::kPacked;
   EXPECT_THAT(error_of(stored), HasSubstr("--storage"));
+  auto online = modelslim_options("qwen3", output, "w4a4");
+  online.rotate = RotateOptions{.seed = 1, .online = true};
+  EXPECT_THAT(error_of(online), HasSubstr("--rotate=online with --format=modelslim"));
+  auto fine = modelslim_options("qwen3", output, "w4a4");
+  fine.activation_group = 32;
+  EXPECT_THAT(error_of(fine), HasSubstr("--activation-group=32 with --format=modelslim"));
   auto unknown = modelslim_options("qwen3", output, "w4a4");
   unknown.format = "gguf";
   EXPECT_THAT(error_of(unknown), HasSubstr("--format=gguf, expected compressed-tensors or modelslim"));

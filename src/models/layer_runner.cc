@@ -45,6 +45,13 @@ Result<std::vector<Parameters::NamedLinear>> LayerRunner::load(const formats::Te
 
 Status LayerRunner::forward(int32_t index, const LayerWeights& layer, MatrixView<float> hidden,
                             int32_t length) {
+  TRY_STATUS(attend(index, layer, hidden, length));
+  feed(layer, hidden);
+  return {};
+}
+
+Status LayerRunner::attend(int32_t index, const LayerWeights& layer, MatrixView<float> hidden,
+                           int32_t length) {
   // The cache has one layer, so the one at work is the first.
   const std::vector<int32_t> windows = std::exchange(config_.windows, {config_.window(index)});
   const int32_t sequences = static_cast<int32_t>(std::max<int64_t>(1, kStepRows / length));
@@ -57,13 +64,13 @@ Status LayerRunner::forward(int32_t index, const LayerWeights& layer, MatrixView
                                              .type = kernels::CacheType::kF32}));
   const int64_t rows = int64_t{sequences} * length;
   for (int64_t begin = 0; begin < hidden.rows; begin += rows)
-    forward_sequences(layer, hidden.row_range(begin, std::min(rows, hidden.rows - begin)), length, cache);
+    attend_sequences(layer, hidden.row_range(begin, std::min(rows, hidden.rows - begin)), length, cache);
   config_.windows = windows;
   return {};
 }
 
-void LayerRunner::forward_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
-                                    cache::KvCache& cache) {
+void LayerRunner::attend_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
+                                   cache::KvCache& cache) {
   const int32_t pages_each = (length + kPageSize - 1) / kPageSize;
   std::vector<int32_t> pages(static_cast<size_t>(cache.shape().pages)), positions;
   std::iota(pages.begin(), pages.end(), 0);
@@ -88,13 +95,7 @@ void LayerRunner::forward_sequences(const LayerWeights& layer, MatrixView<float>
              delta = delta_.matrix(hidden.rows, hidden.cols);
   norm_rows(hidden, layer.attention_norm, config_.norm_eps, normed, pool_);
   attention_.forward(step, 0, layer.attention, normed, delta);
-  add_norm_rows(hidden, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
-  if (layer.moe.experts.empty()) {
-    mlp_.forward(layer.mlp, normed, delta, pool_);
-  } else {
-    moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
-  }
-  // The next layer's norm is not known here: only its sum is kept.
+  // The norm behind it is the next half's: only the sum is kept.
   add_norm_rows(hidden, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
 }
 
@@ -125,6 +126,20 @@ void LayerRunner::run_head(const OutputHead& head, MatrixView<const float> hidde
   head_input_.reset(normed);
   const std::array<ops::LinearCall, 1> call{{{&head.head, logits}}};
   ops::run_linears(head_input_, call, pool_);
+}
+
+void LayerRunner::feed(const LayerWeights& layer, MatrixView<float> hidden) {
+  for (int64_t begin = 0; begin < hidden.rows; begin += kStepRows) {
+    const auto rows = hidden.row_range(begin, std::min(kStepRows, hidden.rows - begin));
+    const auto normed = normed_.matrix(rows.rows, rows.cols), delta = delta_.matrix(rows.rows, rows.cols);
+    norm_rows(rows, layer.mlp_norm, config_.norm_eps, normed, pool_);
+    if (layer.moe.experts.empty()) {
+      mlp_.forward(layer.mlp, normed, delta, pool_);
+    } else {
+      moe_.forward(*config_.moe, layer.moe, normed, delta, pool_);
+    }
+    add_norm_rows(rows, delta, layer.mlp_norm, config_.norm_eps, normed, pool_);
+  }
 }
 
 }  // namespace tessera::models

@@ -43,14 +43,18 @@ class LayerRunner {
   /// hidden [sequences * length, hidden] <- the layer's output; the last sequence may be shorter.
   Status forward(int32_t index, const LayerWeights& layer, MatrixView<float> hidden, int32_t length);
 
+  /// Its two halves: hidden += attention(norm(hidden)), and hidden += mlp(norm(hidden)).
+  Status attend(int32_t index, const LayerWeights& layer, MatrixView<float> hidden, int32_t length);
+  void feed(const LayerWeights& layer, MatrixView<float> hidden);
+
   /// Reads the final norm and the head, which may be the embedding, in float32.
   Result<OutputHead> load_head(const formats::TensorSource& source, const formats::WeightReader& reader);
   /// logits [rows, vocab] of the last layer's output [rows, hidden].
   void run_head(const OutputHead& head, MatrixView<const float> hidden, MatrixView<float> logits);
 
  private:
-  void forward_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
-                         cache::KvCache& cache);
+  void attend_sequences(const LayerWeights& layer, MatrixView<float> hidden, int32_t length,
+                        cache::KvCache& cache);
 
   ModelConfig config_;
   ThreadPool& pool_;

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/progress.h"
-#include "compress/calibrate/layer_inputs.h"
 #include "compress/journal.h"
 #include "quant/integer_codes.h"
 
@@ -16,7 +15,7 @@ namespace tessera::compress {
 namespace {
 
 // Shares of the time that a layer takes, for the progress bar: measured on SmolLM2-135M.
-constexpr uint64_t kLayerWork = 100, kCollectingWork = 50, kRoundingWork = 25;
+constexpr uint64_t kAttentionPass = 8, kMlpPass = 25, kLayerWork = 3 * (kAttentionPass + kMlpPass);
 
 const LinearToRound* find_linear(std::span<const LinearToRound> linears, std::string_view name) {
   const auto found = std::ranges::find(linears, name, &LinearToRound::name);
@@ -40,6 +39,14 @@ std::vector<float> choose_scales(std::span<const float> weight, int64_t out,
 }
 
 }  // namespace
+
+/// One decoder layer under way.
+struct CalibratedRounding::Layer {
+  std::span<const LinearToRound> linears;
+  models::LayerWeights weights;
+  LayerInputs inputs;
+  std::unordered_map<std::string, ops::Linear*> by_name = {};
+};
 
 Result<CalibrationSummary> CalibratedRounding::run(const std::vector<LinearToRound>& linears,
                                                    const CalibrationData& data, Journal& journal,
@@ -72,38 +79,59 @@ Result<CalibrationSummary> CalibratedRounding::run(const std::vector<LinearToRou
 Status CalibratedRounding::round_layer(int32_t index, std::span<const LinearToRound> linears,
                                        MatrixView<float> hidden, int32_t length, const RoundedSink& sink,
                                        Progress& progress) {
-  const std::string title = fmt::format("model.layers.{}", index);
-  models::LayerWeights layer;
-  const auto targets = TRY(runner_.load(source_, reader_, index, layer));
-  LayerInputs inputs(algebra_);
-  std::unordered_map<std::string, ops::Linear*> by_name;
+  Layer layer{.linears = linears, .weights = {}, .inputs = LayerInputs(algebra_)};
+  const auto targets = TRY(runner_.load(source_, reader_, index, layer.weights));
   for (const auto& target : targets) {
     const LinearToRound* linear = find_linear(linears, target.name);
     if (linear == nullptr) continue;
-    by_name.emplace(target.name, target.into);
-    inputs.watch(target.name, *target.into, linear->scheme.activation);
+    layer.by_name.emplace(target.name, target.into);
+    layer.inputs.watch(target.name, *target.into, linear->scheme.activation);
   }
-  const size_t bytes = static_cast<size_t>(hidden.rows * hidden.cols) * sizeof(float);
-  auto copy = TRY(AlignedBuffer::allocate(bytes));
-  std::copy_n(hidden.data, hidden.rows * hidden.cols, copy.as<float>());
-  TRY_STATUS(runner_.forward(index, layer, {copy.as<float>(), hidden.rows, hidden.cols}, length));
-  progress.advance(kCollectingWork, title);
-  uint64_t rounded = 0;
-  for (auto& input : inputs.finish()) {
+  const auto attend = [&](MatrixView<float> states) {
+    return runner_.attend(index, layer.weights, states, length);
+  };
+  const auto feed = [&](MatrixView<float> states) -> Status {
+    runner_.feed(layer.weights, states);
+    return {};
+  };
+  const auto advance = [&](uint64_t work) {
+    return [&progress, work, index] { progress.advance(work, fmt::format("model.layers.{}", index)); };
+  };
+  TRY_STATUS(round_half(layer, attend, {Stage::kAttentionInputs, Stage::kAttentionOutput}, hidden, sink,
+                        advance(kAttentionPass)));
+  return round_half(layer, feed, {Stage::kMlpInputs, Stage::kMlpOutput}, hidden, sink, advance(kMlpPass));
+}
+
+/// `run` is a half of the layer: hidden += what it makes of them.
+Status CalibratedRounding::round_half(Layer& layer, const Half& run, std::array<Stage, 2> stages,
+                                      MatrixView<float> hidden, const RoundedSink& sink,
+                                      const std::function<void()>& advance) {
+  const int64_t values = hidden.rows * hidden.cols;
+  auto memory = TRY(AlignedBuffer::allocate(static_cast<size_t>(values) * sizeof(float)));
+  const MatrixView<float> copy(memory.as<float>(), hidden.rows, hidden.cols);
+  for (const Stage stage : stages) {
+    layer.inputs.watch_stage(stage);
+    std::copy_n(hidden.data, values, copy.data);
+    TRY_STATUS(run(copy));
+    TRY_STATUS(round_stage(layer, sink));
+    advance();
+  }
+  TRY_STATUS(run(hidden));
+  advance();
+  return {};
+}
+
+Status CalibratedRounding::round_stage(Layer& layer, const RoundedSink& sink) {
+  for (auto& input : layer.inputs.finish()) {
     for (const std::string& name : input->linears)
       count(name, input->hessian.rows());
     const ColumnOrder order = order_columns(input->hessian, options_.damping, algebra_);
     for (const std::string& name : input->linears) {
-      const LinearToRound& linear = *find_linear(linears, name);
-      *by_name.at(name) = TRY(round_linear(linear, order, sink).context(name));
+      const LinearToRound& linear = *find_linear(layer.linears, name);
+      *layer.by_name.at(name) = TRY(round_linear(linear, order, sink).context(name));
     }
-    const uint64_t before = std::exchange(rounded, rounded + input->linears.size());
-    progress.advance(kRoundingWork * rounded / linears.size() - kRoundingWork * before / linears.size(),
-                     title);
     input.reset();
   }
-  TRY_STATUS(runner_.forward(index, layer, hidden, length));
-  progress.advance(kLayerWork - kCollectingWork - kRoundingWork, title);
   return {};
 }
 

@@ -1,15 +1,16 @@
 // CalibratedRounding: rounds the linears of a model by what they are fed, one decoder layer after the other.
-// Each layer is run over the calibration text in float32 to collect its Hessians, is rounded by GPTQ, and
-// then run again as it was rounded, so that the next layer makes up for what this one lost. Memory holds one
-// layer, its Hessians and the hidden states.
+// A layer is rounded by GPTQ in stages (q/k/v, o, gate/up, down), each after half of the layer was run over
+// the calibration text as it is rounded so far: Hessians are of what linears will be fed. Memory holds one
+// layer, its Hessians and the hidden states twice.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "compress/gptq/gptq.h"
+#include "compress/calibrate/layer_inputs.h"
 #include "compress/rtn.h"
 #include "formats/weight_format.h"
 #include "models/layer_runner.h"
@@ -67,8 +68,14 @@ class CalibratedRounding {
                                  Journal& journal, const RoundedSink& sink);
 
  private:
+  struct Layer;
+  using Half = std::function<Status(MatrixView<float> hidden)>;
+
   Status round_layer(int32_t index, std::span<const LinearToRound> linears, MatrixView<float> hidden,
                      int32_t length, const RoundedSink& sink, Progress& progress);
+  Status round_half(Layer& layer, const Half& run, std::array<Stage, 2> stages, MatrixView<float> hidden,
+                    const RoundedSink& sink, const std::function<void()>& advance);
+  Status round_stage(Layer& layer, const RoundedSink& sink);
   void count(const std::string& name, int64_t rows);
   Result<ops::Linear> round_linear(const LinearToRound& linear, const ColumnOrder& order,
                                    const RoundedSink& sink);

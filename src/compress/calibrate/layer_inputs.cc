@@ -44,6 +44,17 @@ void round_activations(const quant::ActivationScheme& scheme, std::span<float> r
     row[i] = static_cast<float>(codes[i]) * scales[i / static_cast<size_t>(group)];
 }
 
+namespace {
+
+Stage stage_of(const std::string& name) {
+  if (name.ends_with(".o_proj")) return Stage::kAttentionOutput;
+  if (name.ends_with(".down_proj")) return Stage::kMlpOutput;
+  const bool mlp = name.ends_with(".gate_proj") || name.ends_with(".up_proj");
+  return mlp ? Stage::kMlpInputs : Stage::kAttentionInputs;
+}
+
+}  // namespace
+
 void LayerInputs::watch(const std::string& name, ops::Linear& linear,
                         const quant::ActivationScheme& activation) {
   const std::string key = input_key(name);
@@ -53,12 +64,16 @@ void LayerInputs::watch(const std::string& name, ops::Linear& linear,
     return;
   }
   keys_.push_back(key);
-  Input& input = *inputs_.emplace_back(
-      new Input{.linears = {name}, .hessian = Hessian(linear.in()), .activation = activation, .rows = {}});
+  Input& input = *inputs_.emplace_back(new Input{.linears = {name},
+                                                 .stage = stage_of(name),
+                                                 .hessian = Hessian(linear.in()),
+                                                 .activation = activation,
+                                                 .rows = {}});
   linear.observe([this, &input](MatrixView<const float> rows) { add(input, rows); });
 }
 
 void LayerInputs::add(Input& input, MatrixView<const float> rows) {
+  if (input.stage != stage_) return;
   const auto width = static_cast<size_t>(rows.cols);
   for (int64_t row = 0; row < rows.rows; ++row) {
     input.rows.insert(input.rows.end(), rows.row(row), rows.row(row) + rows.cols);
@@ -74,10 +89,14 @@ void LayerInputs::flush(Input& input) {
   input.rows.clear();
 }
 
-std::vector<std::unique_ptr<LayerInputs::Input>>& LayerInputs::finish() {
-  for (auto& input : inputs_)
+std::vector<std::unique_ptr<LayerInputs::Input>> LayerInputs::finish() {
+  std::vector<std::unique_ptr<Input>> finished;
+  for (auto& input : inputs_) {
+    if (input == nullptr || input->stage != stage_) continue;
     flush(*input);
-  return inputs_;
+    finished.push_back(std::move(input));
+  }
+  return finished;
 }
 
 }  // namespace tessera::compress

@@ -131,7 +131,7 @@ TEST(OnlineTransforms, AreWrittenWithTheCachesScheme) {
   EXPECT_LT((*model)->page_bytes(64), 64 * values * 2);
   options.format = "modelslim";
   options.rotate.reset();
-  EXPECT_THAT(error_of(options), HasSubstr("--format=modelslim with --kv-cache=int8"));
+  EXPECT_THAT(error_of(options), HasSubstr("--kv-cache=int8 with --format=modelslim"));
 }
 
 TEST(RotatedSource, RefusesWhatItDoesNotKnow) {

@@ -55,11 +55,11 @@ Result<SafetensorsWriter> SafetensorsWriter::create(const std::filesystem::path&
 }
 
 Result<SafetensorsWriter> SafetensorsWriter::go_on(const std::filesystem::path& directory,
-                                                   std::span<const TensorSpec> tensors,
-                                                   uint64_t shard_bytes) {
+                                                   std::span<const TensorSpec> tensors, uint64_t shard_bytes,
+                                                   std::string_view stem) {
   SafetensorsWriter writer;
   writer.directory_ = directory;
-  writer.stem_ = "model";
+  writer.stem_ = stem;
   writer.outlives_process_ = true;
   TRY_STATUS(writer.add_shards(tensors, shard_bytes));
   return writer;

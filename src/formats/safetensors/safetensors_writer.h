@@ -37,7 +37,8 @@ class SafetensorsWriter {
   /// The same with files that outlive this process unfinished: on with what one with the same tensors left.
   static Result<SafetensorsWriter> go_on(const std::filesystem::path& directory,
                                          std::span<const TensorSpec> tensors,
-                                         uint64_t shard_bytes = kDefaultShardBytes);
+                                         uint64_t shard_bytes = kDefaultShardBytes,
+                                         std::string_view stem = "model");
 
   /// The whole data of one declared tensor, once.
   Status write(std::string_view name, std::span<const std::byte> data);
