@@ -67,7 +67,32 @@ def metadata(name, value):
     return text(name) + struct.pack("<II", 4, value)
 
 
-def describe(config):
+def texts(name, values):
+    """An array of strings."""
+    return text(name) + struct.pack("<IIQ", 9, 8, len(values)) + b"".join(text(value) for value in values)
+
+
+def integers(name, values):
+    return text(name) + struct.pack(f"<IIQ{len(values)}i", 9, 5, len(values), *values)
+
+
+def vocabulary(size):
+    """A tokenizer of `size` tokens that nobody trained: bytes, as GPT-2 writes them, one merge, and names for the rest. For engines that
+    load no model without one."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    letters = [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
+    tokens = [*letters, "ab", *(f"<{i}>" for i in range(size - len(letters) - 1))]
+    return [metadata("tokenizer.ggml.model", "gpt2"), metadata("tokenizer.ggml.pre", "qwen2"), texts("tokenizer.ggml.tokens", tokens),
+            integers("tokenizer.ggml.token_type", [1] * (len(letters) + 1) + [3] * (size - len(letters) - 1)),
+            texts("tokenizer.ggml.merges", ["a b"]), metadata("tokenizer.ggml.eos_token_id", size - 1),
+            metadata("tokenizer.ggml.bos_token_id", size - 1), metadata("tokenizer.ggml.padding_token_id", size - 1), metadata("tokenizer.chat_template", "{{ messages[0].content }}")]
+
+
+FILE_TYPES = {"f32": 0, "q4_0": 2, "q8_0": 7, "q4_k": 15, "bf16": 32}  # general.file_type
+
+
+def describe(config, kind, with_vocabulary):
     """The file's metadata, as bytes per entry."""
     architecture = ARCHITECTURES[config["architectures"][0]]
     values = {
@@ -81,7 +106,8 @@ def describe(config):
         values |= {"expert_count": config["num_experts"], "expert_used_count": config["num_experts_per_tok"],
                    "expert_feed_forward_length": config["moe_intermediate_size"]}
     general = [metadata("general.architecture", architecture), metadata("general.name", "random weights"),
-               metadata("tokenizer.ggml.model", "no_vocab")]
+               metadata("general.file_type", FILE_TYPES[kind])]
+    general += vocabulary(config["vocab_size"]) if with_vocabulary else [metadata("tokenizer.ggml.model", "no_vocab")]
     return general + [metadata(f"{architecture}.{key}", value) for key, value in values.items()]
 
 
@@ -126,10 +152,10 @@ def write_weights(file, size, pattern, start):
         at = 0
 
 
-def write_gguf(config_path, path, kind):
+def write_gguf(config_path, path, kind, with_vocabulary=False):
     """Writes `path` with weights of `kind` (a name of TYPES); returns its size in bytes."""
     config = json.loads(Path(config_path).read_text())
-    entries, wanted = describe(config), tensors(config, kind)
+    entries, wanted = describe(config, kind, with_vocabulary), tensors(config, kind)
     infos, offset = [], 0
     for name, dimensions, of in wanted:
         infos.append(text(name) + struct.pack(f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, TYPES[of][0], offset))

@@ -1,13 +1,10 @@
 #include "base/timeline.h"
 
-#include <fmt/compile.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -15,29 +12,44 @@
 namespace tessera {
 namespace {
 
+// Text is handed to the file while the second-level cache has it.
+constexpr size_t kChunkBytes = size_t{64} << 10;
 // A few wake-ups a second cost nothing, and a server that is killed has lost a quarter of a second.
 constexpr auto kWritePeriod = std::chrono::milliseconds(250);
 
 int32_t thread_number() {
-  thread_local const int32_t number = gettid();
+  static std::atomic<int32_t> last = 0;
+  thread_local const int32_t number = ++last;
   return number;
 }
 
-/// Microseconds with three decimals, which is what the format counts in.
-void append_time(fmt::memory_buffer& out, const char* name, int64_t ns) {
-  fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"{}\":{}.{:03}"), name, ns / 1000, ns % 1000);
-}
-
-void append_note(fmt::memory_buffer& out, const SpanNote& note, bool is_first) {
-  if (note.name == nullptr) return;
-  const auto end = std::back_inserter(out);
-  if (!is_first) out.push_back(',');
-  if (note.text.empty()) {
-    fmt::format_to(end, FMT_COMPILE("\"{}\":{}"), note.name, note.number);
-  } else {
-    fmt::format_to(end, FMT_COMPILE("\"{}\":\"{}\""), note.name, note.text);
+/// Appends text and numbers. Written out by hand, for the writer shares the cores with what is traced: with
+/// fmt::format_to an event took three times as long.
+class Appender {
+ public:
+  explicit Appender(fmt::memory_buffer& out) : out_(out) {}
+  Appender& operator<<(std::string_view text) {
+    out_.append(text);
+    return *this;
   }
-}
+  Appender& operator<<(int64_t number) {
+    const fmt::format_int digits(number);
+    return *this << std::string_view(digits.data(), digits.size());
+  }
+  /// Microseconds with three decimals, which is what the format counts in.
+  Appender& time(int64_t ns) {
+    const int64_t fraction = ns % 1000;
+    return *this << ns / 1000 << (fraction < 10 ? ".00" : fraction < 100 ? ".0" : ".") << fraction;
+  }
+  Appender& note(std::string_view before, const SpanNote& note) {
+    if (note.name == nullptr) return *this;
+    *this << before << "\"" << note.name << "\":";
+    return note.text.empty() ? *this << note.number : *this << "\"" << note.text << "\"";
+  }
+
+ private:
+  fmt::memory_buffer& out_;
+};
 
 }  // namespace
 
@@ -52,12 +64,11 @@ Result<std::unique_ptr<Timeline>> Timeline::start(const std::filesystem::path& f
   return timeline;
 }
 
-Timeline::Timeline(std::FILE* file) : file_(file) {
+Timeline::Timeline(std::FILE* file) : file_(file), start_ns_(now_ns()) {
   waiting_.reserve(kMaxWaiting);
   // The array form of the format needs no end: what was written until a crash opens too.
   put(fmt::format(
-      "[\n{{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":{},\"args\":{{\"name\":\"tessera\"}}}}",
-      getpid()));
+      "[\n{{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":1,\"args\":{{\"name\":\"tessera\"}}}}"));
   writer_ = std::thread([this] { write_loop(); });
 }
 
@@ -140,28 +151,29 @@ void Timeline::write_loop() {
 
 void Timeline::write(const std::vector<Event>& events) {
   fmt::memory_buffer out;
-  const int process = getpid();
+  Appender text(out);
   for (const Event& event : events) {
     if (written_bytes_ + out.size() > kMaxFileBytes) {
       ++unwritten_;
       continue;
     }
-    const auto end = std::back_inserter(out);
-    fmt::format_to(end, FMT_COMPILE(",\n{{\"name\":\"{}\",\"ph\":\"{}\",\"pid\":{},\"tid\":{}"), event.name,
-                   event.phase, process, event.thread);
-    append_time(out, "ts", event.begin_ns);
+    text << ",\n{\"name\":\"" << event.name << "\",\"ph\":\"" << std::string_view(&event.phase, 1)
+         << "\",\"pid\":1,\"tid\":" << int64_t{event.thread} << ",\"ts\":";
+    text.time(event.begin_ns - start_ns_);
     if (event.phase == 'X') {
-      append_time(out, "dur", event.duration_ns);
+      text << ",\"dur\":";
+      text.time(event.duration_ns);
     } else {
-      fmt::format_to(end, FMT_COMPILE(",\"cat\":\"request\",\"id\":{}"), event.id);
+      text << ",\"cat\":\"request\",\"id\":" << static_cast<int64_t>(event.id);
     }
     if (event.first.name != nullptr) {
-      fmt::format_to(end, FMT_COMPILE(",\"args\":{{"));
-      append_note(out, event.first, true);
-      append_note(out, event.second, false);
-      out.push_back('}');
+      text.note(",\"args\":{", event.first);
+      text.note(",", event.second) << "}";
     }
-    out.push_back('}');
+    text << "}";
+    if (out.size() < kChunkBytes) continue;
+    put({out.data(), out.size()});
+    out.clear();
   }
   put({out.data(), out.size()});
   std::fflush(file_);

@@ -72,6 +72,7 @@ class Timeline {
   static std::atomic<Timeline*> active_;
 
   std::FILE* file_;
+  int64_t start_ns_;            // times in the file count from here
   uint64_t written_bytes_ = 0;  // the writer's, as is:
   uint64_t unwritten_ = 0;      // events that the file had no room for
   std::mutex mutex_;

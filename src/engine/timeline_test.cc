@@ -124,7 +124,6 @@ TEST(EngineTimeline, ShowsStepsDownToKernels) {
     EXPECT_EQ(count("layer/attention"), steps * kLayers);
     for (const char* inside : {"qkv", "rotate and store", "attend", "o_proj"})
       EXPECT_EQ(count(std::string("attention/") + inside), steps * kLayers) << inside;
-    EXPECT_EQ(count("qkv/multiply"), steps * kLayers);
     EXPECT_GT(count("forward/head"), 0);
     // The last layer of a step whose logits nobody wants ends after attention.
     EXPECT_GE(count(experts ? "experts/gate_up and silu" : "mlp/gate_up"), steps * (kLayers - 1));
@@ -138,7 +137,7 @@ TEST(EngineTimeline, ShowsRequestsWaitAndRun) {
   std::map<uint64_t, double> last;
   std::set<std::string> kernels;
   for (const auto& event : events) {
-    if (event["ph"] == "X" && event["name"] == "multiply")
+    if (event["ph"] == "X" && event["name"] == "qkv")
       kernels.insert(event["args"]["kernel"].get<std::string>());
     if (event["ph"] != "b" && event["ph"] != "e") continue;
     const uint64_t id = event["id"];

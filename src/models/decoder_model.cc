@@ -21,6 +21,7 @@
 #include "models/loader/packed_model.h"
 #include "models/loader/quantize_at_load.h"
 #include "models/model.h"
+#include "ops/kernel_note.h"
 
 namespace tessera::models {
 namespace {
@@ -259,7 +260,7 @@ MatrixView<const float> DecoderModel::run_layers(const Step& step, std::span<con
 void DecoderModel::run_head(MatrixView<const float> rows, MatrixView<float> logits) {
   CHECK(rows.rows == logits.rows, "{} rows want logits, room for {}", rows.rows, logits.rows);
   if (rows.rows == 0) return;
-  const Span span("head", {"rows", rows.rows});
+  const Span span("head", {"rows", rows.rows}, ops::kernel_note(weights_.head));
   head_input_.reset(rows);
   const std::array<ops::LinearCall, 1> head{{{&weights_.head, logits}}};
   ops::run_linears(head_input_, head, pool_);

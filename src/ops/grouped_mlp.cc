@@ -7,6 +7,7 @@
 #include "base/timeline.h"
 #include "kernels/gemm_s8/pack_s8.h"
 #include "kernels/scatter_add/scatter_add.h"
+#include "ops/kernel_note.h"
 #include "ops/parallel_lanes.h"
 
 namespace tessera::ops {
@@ -31,21 +32,20 @@ void GroupedMlp::forward(std::span<const GatedLinears> experts, const Visits& vi
   CHECK(visits.experts() == static_cast<int64_t>(experts.size()) && out.rows == x.rows,
         "{} experts of {}, {} rows to {}", visits.experts(), experts.size(), x.rows, out.rows);
   if (WholeRowMlp::wanted(experts)) return whole_rows_.forward(experts, visits, x, out, pool);
-  {
-    const Span span("quantize", {"rows", x.rows}, {"in", x.cols});
-    make_groups(experts, visits, x, pool);
-  }
+  make_groups(experts, visits, x, pool);
   make_tasks(pool);
   while (lanes_.size() < lane_count(pool))
     lanes_.emplace_back();
   for (Lane& lane : lanes_)
     lane.group = SIZE_MAX;
   {
-    const Span span("gate_up and silu", {"experts", static_cast<int64_t>(groups_.size())});
+    const Span span("gate_up and silu", {"experts", static_cast<int64_t>(groups_.size())},
+                    kernel_note(*experts.front().gate));
     parallel_lanes(pool, tasks_.size(),
                    [&](size_t lane, size_t task) { run_product(lanes_[lane], tasks_[task]); });
   }
-  const Span span("down");
+  const Span span("down", {"experts", static_cast<int64_t>(groups_.size())},
+                  kernel_note(*experts.front().down));
   const int64_t panels = kernels::panels(out.cols);
   const int64_t step = round_up(std::max<int64_t>(1, panels / (kTasksPerWorker * pool.size())), kPanelStep);
   parallel_lanes(pool, static_cast<size_t>((panels + step - 1) / step), [&](size_t lane, size_t task) {

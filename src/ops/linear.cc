@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/timeline.h"
 #include "kernels/gemm_s8/pack_s8.h"
 #include "ops/parallel_rows.h"
 #include "ops/weights/weight_table.h"
@@ -134,14 +133,10 @@ void run_linears(LinearInput& input, std::span<const LinearCall> calls, ThreadPo
   std::vector<Run> runs;
   runs.reserve(calls.size());
   int64_t panels = 0;
-  {
-    const Span span("quantize", {"rows", input.rows().rows}, {"in", input.rows().cols});
-    for (const LinearCall& call : calls) {
-      runs.push_back(make_run(call, input, pool));
-      panels += runs.back().panels();
-    }
+  for (const LinearCall& call : calls) {
+    runs.push_back(make_run(call, input, pool));
+    panels += runs.back().panels();
   }
-  const Span span("multiply", {"panels", panels}, {"kernel", 0, calls.front().linear->weights().kernel()});
   // Four tasks a worker even out what the cores are disturbed by; fours of panels are what the kernels like
   // at few rows.
   const int64_t chunk = std::max<int64_t>(4, (panels / (int64_t{4} * pool.size()) + 3) / 4 * 4);

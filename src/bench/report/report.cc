@@ -30,6 +30,7 @@ const Kind kKinds[] = {
     {.members = {"machine", "model", "runs"},
      .sections = {latency_section, layout_section, weight_bytes_section}},
     {.members = {"machine", "cases"}, .sections = {kernels_section}},
+    {.members = {"peers"}, .sections = {peer_speeds_section, peer_loads_section}},
     {.members = {"models"}, .sections = {quality_section}},
     {.members = {"memory_loads"}, .sections = {memory_section}},
 };

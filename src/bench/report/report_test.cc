@@ -53,13 +53,17 @@ TEST(Report, TablesAndChartsOfEveryKind) {
       "memory.json",
       R"({"memory_loads": [{"title": "bf16 in tiles", "packed_bytes": 3000000, "checkpoint_bytes": 3000000, "peak_bytes": 3300000,
                                         "limit_bytes": 4000000, "seconds": 0.5, "samples": [[0, 100000], [0.5, 3300000]]}]})");
+  directory.write(
+      "peers.json",
+      R"({"peers": {"speeds": {"m": {"ours": {"pp512": [100.0, 102.0, 104.0]}, "theirs": {"pp512": ["no room", "no room", 50.0],
+                      "tg1b1": ["it crashed"]}}}, "loads": {"m": {"ours": {"load_s": [1.5]}}}}})");
   directory.write("notes.txt", "hello");
   directory.write("other.json", R"({"x": 1})");
 
   const auto report = make_report(directory.path());
   ASSERT_TRUE(report.has_value()) << report.error().message();
   EXPECT_EQ(report->skipped, (std::vector<std::string>{"notes.txt", "other.json"}));
-  EXPECT_EQ(report->used.size(), 8U);
+  EXPECT_EQ(report->used.size(), 9U);
   for (const char* row : {
            "| linear/w4a8/nz/a.down/m512 | gemm_s8/avx512 | 300.0 | 1.5 | 75 % | 2 % | vpdpbusd | 1.25 |",
            "skipped: no kernel",
@@ -70,6 +74,10 @@ TEST(Report, TablesAndChartsOfEveryKind) {
            "| Infinity \"x\" | 16 | - | - | - | - | 40.5 |",
            "| m1 | w8a8 | nz | 2.5 | 31.000 | 0.01250 |",
            "| bf16 in tiles | 3 | 3 | 6 | 4 | 3 | 0.55 | 0.50 |",
+           "| m | pp512 | ours | 102.0 +-2 % |",
+           "| m | pp512 | theirs | 50.0 +-0 % |",
+           "| m | tg1b1 | theirs | did not run: it crashed |",
+           "| m | load_s | ours | 1.5 +-0 % |",
            "| Some &lt;CPU> | avx512 | 2 |",
        })
     EXPECT_TRUE(has(report->markdown, row)) << row << "\n" << report->markdown;

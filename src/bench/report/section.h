@@ -38,6 +38,9 @@ Section weight_bytes_section(Results results);
 Section serving_section(Results results);
 /// `tessera eval compare --json`.
 Section quality_section(Results results);
+/// `bench/peers/run`.
+Section peer_speeds_section(Results results);
+Section peer_loads_section(Results results);
 /// `tests/memory/run --samples`.
 Section memory_section(Results results);
 

@@ -9,6 +9,7 @@
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "kernels/rope/rope.h"
 #include "ops/cache_channels.h"
+#include "ops/kernel_note.h"
 #include "ops/parallel_rows.h"
 
 namespace tessera::models {
@@ -99,7 +100,7 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
   const auto k = k_.matrix(step.rows(), weights.k.out());
   const auto v = v_.matrix(step.rows(), weights.v.out());
   {
-    const Span projections("qkv");
+    const Span projections("qkv", {"rows", x.rows}, ops::kernel_note(weights.q));
     input_.reset(x);
     const std::array<ops::LinearCall, 3> calls{{{&weights.q, q}, {&weights.k, k}, {&weights.v, v}}};
     ops::run_linears(input_, calls, step.pool);
@@ -123,7 +124,7 @@ void AttentionBlock::forward(const Step& step, int32_t layer, const AttentionWei
       ops::from_cache_codes(weights.extras.values, step.config.head_dim, heads.row_range(begin, end - begin));
     });
   }
-  const Span o_proj("o_proj");
+  const Span o_proj("o_proj", {"rows", x.rows}, ops::kernel_note(weights.o));
   heads_input_.reset(heads);
   const std::array<ops::LinearCall, 1> output{{{&weights.o, out}}};
   ops::run_linears(heads_input_, output, step.pool);

@@ -21,6 +21,9 @@ class MoeBlock {
                MatrixView<float> out, ThreadPool& pool);
 
  private:
+  const ops::Visits& route(const MoeConfig& moe, const MoeWeights& weights, MatrixView<const float> x,
+                           ThreadPool& pool);
+
   ops::LinearInput input_;
   Workspace logits_;
   ops::MoeRouter router_;
