@@ -92,7 +92,7 @@ class IkLlama:
         from ik_llama_cpp import _ctypes_api as api
         names = ("llama_backend_init", "llama_model_default_params", "llama_context_default_params", "llama_model_load_from_file",
                  "llama_init_from_model", "llama_batch_init", "llama_decode", "llama_get_logits_ith", "llama_kv_cache_clear",
-                 "llama_free", "llama_print_system_info")
+                 "llama_free")
         for name in names:
             setattr(self, name, getattr(api, name))
 
@@ -100,7 +100,7 @@ class IkLlama:
         self.llama_kv_cache_clear(context)
 
     def system_info(self):
-        return self.llama_print_system_info().decode()
+        return ""  # its package does not declare the function
 
     def model_params(self):
         params = self.llama_model_default_params()
