@@ -18,7 +18,8 @@ std::string figures_cell(const nlohmann::json& rounds, Sample& sample) {
     if (one.is_string() && message.empty()) message = one.get<std::string>();
   }
   if (sample.empty()) return message.empty() ? "-" : "did not run: " + message;
-  return fmt::format("{:.1f} +-{:.0f} %", sample.median(), sample.spread() * 100);
+  return fmt::format("{:.{}f} +-{:.0f} %", sample.median(), sample.median() < 10 ? 3 : 1,
+                     sample.spread() * 100);
 }
 
 /// Calls `row` with model, engine, figure's name and rounds of everything below `name`.

@@ -77,7 +77,7 @@ TEST(Report, TablesAndChartsOfEveryKind) {
            "| m | pp512 | ours | 102.0 +-2 % |",
            "| m | pp512 | theirs | 50.0 +-0 % |",
            "| m | tg1b1 | theirs | did not run: it crashed |",
-           "| m | load_s | ours | 1.5 +-0 % |",
+           "| m | load_s | ours | 1.500 +-0 % |",
            "| Some &lt;CPU> | avx512 | 2 |",
        })
     EXPECT_TRUE(has(report->markdown, row)) << row << "\n" << report->markdown;
