@@ -107,7 +107,8 @@ void add_quantize_options(CLI::App& command, QuantizeArguments& arguments) {
       ->required();
   command
       .add_option("--format", options.format,
-                  "of the checkpoint; modelslim: w8a8, w4a8, w4a4 and w4a4-w8a8, per channel")
+                  "of the checkpoint; modelslim: w8a8, w4a8, w4a4 and w4a4-w8a8, per channel, by any method, "
+                  "without what happens while the model runs (--rotate online)")
       ->check(CLI::IsMember({"compressed-tensors", "modelslim"}))
       ->capture_default_str();
   add_method_options(command, arguments);
