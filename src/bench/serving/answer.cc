@@ -48,8 +48,8 @@ Outcome AnswerReader::finish(double now_s) && {
   }
   if (!raw_text_.empty()) {
     auto text = string_value(raw_text_);
-    if (text) outcome_.text = *std::move(text);
     if (!text) set_error("not a string", raw_text_);
+    outcome_.text = std::move(text).value_or("");
   }
   outcome_.success = outcome_.error.empty();
   return std::move(outcome_);

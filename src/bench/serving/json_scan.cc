@@ -128,8 +128,9 @@ std::optional<std::string> string_value(std::string_view value) {
 
 std::optional<int64_t> integer_value(std::string_view value) {
   int64_t number = 0;
-  const char* end = value.data() + value.size();
-  const auto [parsed, error] = std::from_chars(value.data(), end, number);
+  const char* begin = value.data();
+  const char* end = begin + value.size();
+  const auto [parsed, error] = std::from_chars(begin, end, number);
   if (error != std::errc() || parsed != end) return std::nullopt;
   return number;
 }
