@@ -169,9 +169,12 @@ Result<AutoReport> choose(const FloatModel& model, QuantizeOptions options,
                           const std::filesystem::path& file) {
   const auto settings = sensitivity_settings(options);
   if (std::filesystem::exists(file)) options.automatic->sensitivity = file;
-  AutoReport report = TRY(choose_schemes(model, options));
-  const std::string text = TRY(formats::dump_json(to_json(report, settings), file.string()));
-  TRY_STATUS(write_text_file(file, text + "\n"));
+  const auto keep = [&](const AutoReport& report) -> Status {
+    const std::string text = TRY(formats::dump_json(to_json(report, settings), file.string()));
+    return write_text_file(file, text + "\n");
+  };
+  AutoReport report = TRY(choose_schemes(model, options, keep));
+  TRY_STATUS(keep(report));
   return report;
 }
 

@@ -164,7 +164,8 @@ class Chooser {
 
 }  // namespace
 
-Result<AutoReport> choose_schemes(const FloatModel& model, const QuantizeOptions& options) {
+Result<AutoReport> choose_schemes(const FloatModel& model, const QuantizeOptions& options,
+                                  const std::function<Status(const AutoReport&)>& keep) {
   const AutoOptions& automatic = *options.automatic;
   const Plans plans = TRY(plan_both(model, options));
   AutoReport report;
@@ -191,6 +192,7 @@ Result<AutoReport> choose_schemes(const FloatModel& model, const QuantizeOptions
   } else {
     TRY_STATUS(read_sensitivity(automatic.sensitivity, sensitivity_settings(options), report));
   }
+  TRY_STATUS(keep(report));
   if (automatic.budget) TRY_STATUS(promote_within(report.units, *automatic.budget, report.other_bytes));
   if (automatic.target_kl) TRY_STATUS(chooser.promote_until(*automatic.target_kl));
   TRY_STATUS(chooser.measure_mixtures());

@@ -2,6 +2,7 @@
 // high one.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,12 @@ struct AutoReport {
   std::vector<CurvePoint> predicted, measured;  // of mixtures by rising bytes
 };
 
-/// Measures, or reads options.automatic->sensitivity, and chooses. All KL is of weights rounded to nearest,
+/// Measures, or reads options.automatic->sensitivity, and chooses. `keep` gets what each unit loses before
+/// mixtures are measured. All KL is of weights rounded to nearest,
 /// with options.clip and the model's rotation: of GPTQ it ranks the units and bounds the loss from above.
 /// kInvalidArgument when the budget or target cannot be met.
-Result<AutoReport> choose_schemes(const FloatModel& model, const QuantizeOptions& options);
+Result<AutoReport> choose_schemes(const FloatModel& model, const QuantizeOptions& options,
+                                  const std::function<Status(const AutoReport&)>& keep);
 
 /// `options` with the schemes of `report` in place of "auto".
 QuantizeOptions with_choice(const QuantizeOptions& options, const AutoReport& report);
