@@ -19,10 +19,7 @@ void MlpBlock::forward(const MlpWeights& weights, MatrixView<const float> x, Mat
     const std::array<ops::LinearCall, 2> wide{{{&weights.gate, gate}, {&weights.up, up}}};
     ops::run_linears(input_, wide, pool);
   }
-  {
-    const Span silu("silu");
-    ops::silu_mul_rows(gate, up, pool);
-  }
+  ops::silu_mul_rows(gate, up, pool);
   const Span down("down", {"rows", x.rows}, ops::kernel_note(weights.down));
   product_input_.reset(gate);
   const std::array<ops::LinearCall, 1> narrow{{{&weights.down, out}}};

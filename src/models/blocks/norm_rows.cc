@@ -1,6 +1,5 @@
 #include "models/blocks/norm_rows.h"
 
-#include "base/timeline.h"
 #include "kernels/rmsnorm/rmsnorm.h"
 #include "ops/parallel_rows.h"
 
@@ -21,7 +20,6 @@ void add_bias(const NormWeights& weights, MatrixView<float> y, int64_t begin, in
 
 void norm_rows(MatrixView<const float> x, const NormWeights& weights, float eps, MatrixView<float> y,
                ThreadPool& pool) {
-  const Span span("norm");
   ops::parallel_rows(pool, x.rows, x.cols, [&](int64_t begin, int64_t end) {
     kernels::rmsnorm({.x = x.row(begin),
                       .x_stride = x.stride,
@@ -37,7 +35,6 @@ void norm_rows(MatrixView<const float> x, const NormWeights& weights, float eps,
 
 void add_norm_rows(MatrixView<float> hidden, MatrixView<const float> delta, const NormWeights& weights,
                    float eps, MatrixView<float> y, ThreadPool& pool) {
-  const Span span("norm");
   ops::parallel_rows(pool, hidden.rows, hidden.cols, [&](int64_t begin, int64_t end) {
     kernels::add_rmsnorm({.h = hidden.row(begin),
                           .h_stride = hidden.stride,
