@@ -17,10 +17,7 @@ void add_packing_options(CLI::App& command, models::LoadOptions& options) {
   command.add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32"}))
       ->capture_default_str();
-  command
-      .add_option("--weight-layout", options.weight_layout,
-                  "of weights: nz (tiles, fast; the default) or nd (rows, for comparison)")
-      ->check(CLI::IsMember({"nz", "nd"}));
+  add_weight_layout(command, options.weight_layout);
   command.add_option(
       "--quantization", options.quantization,
       "w8a8_int8, w4a8_int8, w4a4_int4 or w4a16_int4: round a float checkpoint to it while loading, give a "
@@ -42,6 +39,13 @@ void add_model_path(CLI::App& command, std::string& model_path, std::string& pac
   command.parse_complete_callback([path, file] {
     if (path->count() + file->count() == 0) throw CLI::RequiredError("--model-path or --packed");
   });
+}
+
+void add_weight_layout(CLI::App& command, std::string& layout) {
+  command
+      .add_option("--weight-layout", layout,
+                  "of weights: nz (tiles, fast; the default) or nd (rows, for comparison)")
+      ->check(CLI::IsMember({"nz", "nd"}));
 }
 
 void add_kv_cache_dtype(CLI::App& command, std::string& dtype) {

@@ -22,6 +22,9 @@ void add_packing_options(CLI::App& command, models::LoadOptions& options);
 void add_model_path(CLI::App& command, std::string& model_path, std::string& packed,
                     std::string& packed_cache);
 
+/// --weight-layout nz|nd alone.
+void add_weight_layout(CLI::App& command, std::string& layout);
+
 /// --kv-cache-dtype auto|bf16|int8 alone.
 void add_kv_cache_dtype(CLI::App& command, std::string& dtype);
 

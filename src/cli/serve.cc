@@ -23,7 +23,7 @@ engine::OpenOptions open_options(const ServeOptions& options) {
                .packed_cache = options.packed_cache,
                .load_format = options.load_format,
                .dtype = options.dtype == "float" ? "float32" : options.dtype,
-               .weight_layout = {},
+               .weight_layout = options.weight_layout,
                .quantization = options.quantization,
                .kv_cache_dtype = options.kv_cache_dtype,
                .threads = options.threads};

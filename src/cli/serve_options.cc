@@ -48,6 +48,7 @@ void add_model(CLI::App& command, ServeOptions& options) {
   command.add_option("--dtype", options.dtype, "of float weights")
       ->check(CLI::IsMember({"auto", "bfloat16", "float32", "float"}))
       ->capture_default_str();
+  add_weight_layout(command, options.weight_layout);
   add_kv_cache_dtype(command, options.kv_cache_dtype);
   command.add_option(
       "--quantization", options.quantization,

@@ -22,6 +22,7 @@ struct ServeOptions {
   std::string served_model_name;  // empty: model_path, or else packed
   HttpOptions http;
   std::string dtype = "auto";
+  std::string weight_layout;  // "" = nz, or what the packed file has
   std::string kv_cache_dtype = "auto";
   std::string quantization;
   models::LoadFormat load_format = models::LoadFormat::kAuto;
