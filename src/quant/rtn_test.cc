@@ -34,7 +34,7 @@ TEST(Rtn, EveryRowIsEncodeRowWithAnyNumberOfThreads) {
                                 .activation = {.bits = 8}};
       for (const int threads : {1, 3}) {
         ThreadPool pool(threads);
-        const auto result = quantize_rtn(random_linear(50, 96), "w", scheme, pool);
+        const auto result = quantize_rtn(random_linear(50, 96), "w", scheme, {}, pool);
         ASSERT_TRUE(result.has_value());
         EXPECT_EQ(result->scheme, scheme);
         EXPECT_EQ(result->bias, source.bias);
@@ -58,7 +58,8 @@ TEST(Rtn, TheFirstBadRowIsNamed) {
   data.values.as<float>()[static_cast<size_t>(45 * 8)] = INFINITY;
   data.values.as<float>()[static_cast<size_t>(17 * 8 + 3)] = NAN;
   ThreadPool pool(3);
-  const auto result = quantize_rtn(std::move(data), "a.b", {.weight = {.bits = 8}, .activation = {}}, pool);
+  const auto result =
+      quantize_rtn(std::move(data), "a.b", {.weight = {.bits = 8}, .activation = {}}, {}, pool);
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().message(), "a.b: row 17 has a NaN or an infinity, expected finite weights");
 }
