@@ -8,7 +8,9 @@
 namespace tessera::cli {
 
 void add_inspect_options(CLI::App& command, InspectArguments& arguments) {
-  command.add_option("directory,--model-path,--model", arguments.directory, "model: a Hugging Face directory")->required();
+  command
+      .add_option("directory,--model-path,--model", arguments.directory, "model: a Hugging Face directory")
+      ->required();
   command.add_flag("--json", arguments.json, "for programs");
 }
 
