@@ -53,14 +53,14 @@ class Appender {
 
 }  // namespace
 
-std::atomic<Timeline*> Timeline::active_ = nullptr;
+std::atomic<Timeline*> Timeline::instance = nullptr;
 
 Result<std::unique_ptr<Timeline>> Timeline::start(const std::filesystem::path& file) {
   if (active() != nullptr) return invalid_argument("{}: another timeline is being written", file.string());
   std::FILE* opened = std::fopen(file.c_str(), "we");
   if (opened == nullptr) return invalid_argument("{}: {}", file.string(), std::strerror(errno));
   std::unique_ptr<Timeline> timeline(new Timeline(opened));
-  active_.store(timeline.get(), std::memory_order_release);
+  instance.store(timeline.get(), std::memory_order_release);
   return timeline;
 }
 
@@ -73,7 +73,7 @@ Timeline::Timeline(std::FILE* file) : file_(file), start_ns_(now_ns()) {
 }
 
 Timeline::~Timeline() {
-  active_.store(nullptr, std::memory_order_release);
+  instance.store(nullptr, std::memory_order_release);
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -44,7 +44,7 @@ class Timeline {
   Timeline& operator=(const Timeline&) = delete;
 
   /// The one there is, or null.
-  static Timeline* active() { return active_.load(std::memory_order_relaxed); }
+  static Timeline* active() { return instance.load(std::memory_order_relaxed); }
   static int64_t now_ns();
 
   /// Something that lasted from `begin_ns` until now, on this thread.
@@ -69,7 +69,7 @@ class Timeline {
   void write(const std::vector<Event>& events);
   void put(std::string_view text);
 
-  static std::atomic<Timeline*> active_;
+  static std::atomic<Timeline*> instance;
 
   std::FILE* file_;
   int64_t start_ns_;            // times in the file count from here

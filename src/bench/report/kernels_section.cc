@@ -1,5 +1,7 @@
 // The roofline: multiply-adds per second over multiply-adds per byte read. No kernel gets above what the
 // processor multiplies, nor above what the memory that its operands lie in delivers.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -93,7 +95,7 @@ Section kernels_section(Results results) {
           {id, one.text("detail"), cell(gmacs, 1), cell(gbs, 1), percent_cell(one.number("fraction_of_peak")),
            percent_cell(one.number("spread")), bound, cell(one.number("ratio_to_onednn"), 2)});
       if (gmacs > 0 && gbs > 0)
-        dots.push_back({.scheme = scheme.empty() ? kernel : kernel + " " + scheme,
+        dots.push_back({.scheme = scheme.empty() ? kernel : fmt::format("{} {}", kernel, scheme),
                         .bound = bound,
                         .point = {gmacs / gbs, gmacs, id}});
     }

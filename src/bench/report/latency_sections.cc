@@ -1,5 +1,7 @@
 // Sections of `tessera bench latency --json`. Files that measured the same are repetitions: their medians
 // count.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -171,7 +173,8 @@ Section weight_bytes_section(Results results) {
                            : std::optional(weights.packed_bytes / base->second.packed_bytes);
     section.table.rows.push_back({model, scheme, layout, megabytes_cell(weights.packed_bytes),
                                   megabytes_cell(weights.bytes_per_token), cell(ratio, 3)});
-    charts[model].push_back({.name = scheme + " " + layout, .value = weights.packed_bytes / 1e6});
+    charts[model].push_back(
+        {.name = fmt::format("{} {}", scheme, layout), .value = weights.packed_bytes / 1e6});
   }
   for (const auto& [model, bars] : charts) {
     if (bars.size() > 1) section.charts.push_back(plot::bar_chart("MB of weights: " + model, bars));

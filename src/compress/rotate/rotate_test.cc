@@ -127,7 +127,8 @@ TEST(OnlineTransforms, AreWrittenWithTheCachesScheme) {
   ASSERT_TRUE(model.has_value()) << model.error().message();
   // A code and a scale per head and token, not two or four bytes for every value.
   const auto& shape = (*model)->config();
-  const auto values = static_cast<size_t>(2 * shape.layers * shape.kv_heads * shape.head_dim);
+  const size_t values = size_t{2} * static_cast<size_t>(shape.layers) * static_cast<size_t>(shape.kv_heads) *
+                        static_cast<size_t>(shape.head_dim);
   EXPECT_LT((*model)->page_bytes(64), 64 * values * 2);
   options.format = "modelslim";
   options.rotate.reset();

@@ -16,7 +16,7 @@ namespace {
 using formats::TestDirectory;
 using testing::HasSubstr;
 
-constexpr CalibrationText kText{.file = {}, .sequences = 16, .length = 64};
+const CalibrationText kText{.file = {}, .sequences = 16, .length = 64};
 
 /// A float model, open, and the scales that make its channels even.
 struct OpenModel {
