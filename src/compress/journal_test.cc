@@ -59,7 +59,8 @@ TEST(Journal, AnInterruptedRunGoesOnToTheSameBytes) {
   EXPECT_THAT(error_of(options), HasSubstr("a NaN or an infinity"));
   overwrite(source.path(), tensor, good);
   // The first layer is always kept, the second only where keeping the first was quick.
-  EXPECT_TRUE(fs::exists(broken.path() + "/quantize.hidden.1") || fs::exists(broken.path() + "/quantize.hidden.2"));
+  EXPECT_TRUE(fs::exists(broken.path() + "/quantize.hidden.1") ||
+              fs::exists(broken.path() + "/quantize.hidden.2"));
   EXPECT_FALSE(fs::exists(broken.path() + "/config.json"));
 
   // Another command does not touch it.
