@@ -124,6 +124,12 @@ void add_quantize_options(CLI::App& command, QuantizeArguments& arguments) {
       ->check(CLI::IsMember({0, 32, 64, 128}))
       ->capture_default_str();
   command
+      .add_option("--activation-clip", options.activation_clip,
+                  "w4a4: the scale of 4-bit activations is this part of what reaches the largest; 0.8 is "
+                  "good for rotated ones, per token. Engines other than this one read past it")
+      ->check(CLI::Range(0.1, 1.))
+      ->capture_default_str();
+  command
       .add_option("--lm-head", options.lm_head,
                   "the output head: none (float), w8a8 (recommended: perplexity +1 %) or w4a8 (+46 % on a "
                   "small model); "

@@ -34,6 +34,7 @@ void describe_changes(const QuantizeOptions& options, json& text) {
   if (options.smooth) text["smooth"] = *options.smooth;
   if (options.awq) text["awq"] = true;
   if (options.int8_cache) text["int8_cache"] = true;
+  if (options.activation_clip != 1) text["activation_clip"] = options.activation_clip;
 }
 
 /// Name, size and time of every file that weights or words may come from.

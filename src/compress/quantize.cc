@@ -157,6 +157,11 @@ Status check_format(const QuantizeOptions& options) {
     return unsupported("--activation-group={} with --format=modelslim, expected 0 (a scale per token)",
                        options.activation_group);
   }
+  if (options.activation_clip != 1) {
+    return unsupported(
+        "--activation-clip={} with --format=modelslim, whose operators divide by 7: expected 1",
+        options.activation_clip);
+  }
   if (options.int8_cache)
     return unsupported("--kv-cache=int8 with --format=modelslim, expected compressed-tensors");
   if (options.storage)

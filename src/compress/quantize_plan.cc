@@ -149,6 +149,7 @@ Status add_part(const RecipePart& part, GroupSizeOption group_size, std::vector<
     group.input_activations->strategy = "group";
     group.input_activations->group_size = options.activation_group;
   }
+  if (part.activation_bits == 4) group.input_activations->clip_ratio = options.activation_clip;
   quant::ActivationScheme& activation = plan.parts.back().activation;
   activation = formats::compressed_tensors::scheme_of(group).activation;
   if (options.format == "modelslim") activation.rule = quant::ActivationRule::kAbsmax;
@@ -218,6 +219,22 @@ Status check_targets(const QuantizePlan& plan) {
   return {};
 }
 
+/// Both speak of activations of 4 bits.
+Status check_activation_options(const quant::Recipe& recipe, const QuantizeOptions& options) {
+  if (std::ranges::any_of(recipe.parts, [](const RecipePart& part) { return part.activation_bits == 4; }))
+    return {};
+  if (options.activation_group != 0) {
+    return invalid_argument(
+        "--activation-group={} with --scheme={}, expected a scheme with 4-bit activations",
+        options.activation_group, options.scheme);
+  }
+  if (options.activation_clip != 1) {
+    return invalid_argument("--activation-clip={} with --scheme={}, expected a scheme with 4-bit activations",
+                            options.activation_clip, options.scheme);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool tied_embeddings,
@@ -226,13 +243,7 @@ Result<QuantizePlan> plan_quantization(const formats::TensorSource& source, bool
       TRY(options.mixture ? mixture_recipe(*options.mixture) : parse_scheme(options.scheme));
   const auto head = TRY(parse_lm_head(options.lm_head));
   const auto ignore = TRY(compile_ignore(options.ignore));
-  const bool groups_activations =
-      std::ranges::any_of(recipe.parts, [](const RecipePart& part) { return part.activation_bits == 4; });
-  if (options.activation_group != 0 && !groups_activations) {
-    return invalid_argument(
-        "--activation-group={} with --scheme={}, expected a scheme with 4-bit activations",
-        options.activation_group, options.scheme);
-  }
+  TRY_STATUS(check_activation_options(recipe, options));
   QuantizePlan plan;
   TRY_STATUS(sort_tensors(source, recipe, options.mixture, ignore, plan));
   if (plan.linears.empty()) {

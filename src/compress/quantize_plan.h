@@ -25,6 +25,7 @@ struct QuantizeOptions {
   std::string scheme;
   GroupSizeOption group_size;
   int activation_group = 0;                   // of w4a4: columns of a token that share a scale; 0: all
+  float activation_clip = 1;                  // of 4-bit activations: their scale is this part of the rule's
   std::optional<Storage> storage;             // absent: each part's default
   std::string format = "compressed-tensors";  // or modelslim
   std::string lm_head = "none";               // or w8a8, w4a8: the output head, per channel

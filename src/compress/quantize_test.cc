@@ -230,6 +230,19 @@ TEST(Quantize, IgnoredLinearsStayFloat) {
   EXPECT_THAT(ignore, testing::Contains("model.layers.1.mlp.down_proj"));
 }
 
+TEST(Quantize, ClippingIsOfFourBitActivations) {
+  const TestDirectory output;
+  auto options = options_for("llama", output, "w4a4-w8a8");
+  options.activation_clip = 0.75F;
+  ASSERT_EQ(error_of(options), "");
+  const Opened after(output.path());
+  const auto clip_ratio = [&](const std::string& leaf) {
+    return after.reader->scheme("model.layers.0." + leaf, ModuleKind::kLinear)->activation.clip_ratio;
+  };
+  EXPECT_EQ(clip_ratio("self_attn.q_proj"), 0.75F);
+  EXPECT_EQ(clip_ratio("mlp.down_proj"), 1.0F);
+}
+
 TEST(Quantize, Refusals) {
   const TestDirectory output;
   const auto refused = [&](const char* model, const char* scheme,
@@ -247,6 +260,8 @@ TEST(Quantize, Refusals) {
               HasSubstr("down_proj (40 columns), down_proj (112 columns), o_proj (80 columns)"));
   EXPECT_THAT(refused("llama", "w8a8", [](auto& o) { o.group_size = 32; }),
               HasSubstr("--group-size=32 with --scheme=w8a8, expected channel"));
+  EXPECT_THAT(refused("llama", "w8a8", [](auto& o) { o.activation_clip = 0.8F; }),
+              HasSubstr("--activation-clip=0.8 with --scheme=w8a8"));
   EXPECT_THAT(refused("qwen3", "w4a16", [](auto& o) { o.storage = Storage::kInteger; }),
               HasSubstr("--storage=int"));
   EXPECT_THAT(refused("llama", "w8a8", [](auto& o) { o.ignore = {"("}; }),

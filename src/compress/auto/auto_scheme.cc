@@ -22,6 +22,7 @@ QuantizeOptions uniform(const QuantizeOptions& options, const std::string& schem
   if (is_low) return result;
   result.group_size = {};
   result.activation_group = 0;
+  result.activation_clip = 1;
   return result;
 }
 

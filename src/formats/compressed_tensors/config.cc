@@ -70,6 +70,16 @@ Status parse_block(const Fields& fields, QuantArgs& args) {
   return fields.wrong("block_structure", "[rows, columns] of 1 to 65536");
 }
 
+/// Of a checkpoint that `tessera quantize --activation-clip` wrote; the library keeps these keys free.
+Result<float> parse_clip_ratio(const Fields& fields) {
+  const json* kwargs = fields.find("observer_kwargs");
+  if (kwargs == nullptr || !kwargs->is_object() || !kwargs->contains("clip_ratio")) return 1.0F;
+  const json& ratio = kwargs->at("clip_ratio");
+  if (!ratio.is_number() || !(ratio.get<float>() > 0) || ratio.get<float>() > 1)
+    return fields.wrong("observer_kwargs", "a clip_ratio above 0 and up to 1");
+  return ratio.get<float>();
+}
+
 Status check_args(const Fields& fields, const QuantArgs& args) {
   if (args.type != "int" && args.type != "float") return fields.wrong("type", "\"int\" or \"float\"");
   if (args.num_bits < 1 || args.num_bits > 32) return fields.wrong("num_bits", "1 to 32");
@@ -103,6 +113,7 @@ Result<QuantArgs> parse_args(const json& object, const std::string& where) {
   args.dynamic = TRY(parse_dynamic(fields));
   args.actorder = TRY(parse_actorder(fields));
   TRY_STATUS(parse_block(fields, args));
+  args.clip_ratio = TRY(parse_clip_ratio(fields));
   TRY_STATUS(check_args(fields, args));
   return args;
 }
@@ -161,6 +172,7 @@ json args_to_json(const std::optional<QuantArgs>& args) {
                  {"strategy", args->strategy},
                  {"group_size", args->group_size ? json(*args->group_size) : json(nullptr)}};
   object["dynamic"] = args->dynamic == "local" ? json("local") : json(args->dynamic == "true");
+  if (args->clip_ratio != 1) object["observer_kwargs"] = {{"clip_ratio", args->clip_ratio}};
   if (!args->actorder.empty()) object["actorder"] = args->actorder;
   if (args->block_rows != 0) object["block_structure"] = {args->block_rows, args->block_columns};
   return object;

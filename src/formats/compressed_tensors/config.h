@@ -27,6 +27,9 @@ struct QuantArgs {
   std::string dynamic = "false";          // "false" | "true" | "local"
   std::string actorder = {};              // "" | "group" | "weight"
   int block_rows = 0, block_columns = 0;  // block_structure; > 0 with strategy block
+  // observer_kwargs.clip_ratio, ours: a dynamic scale is this part of what reaches the largest value. Other
+  // engines read past observer_kwargs.
+  float clip_ratio = 1;
   bool operator==(const QuantArgs&) const = default;
 };
 

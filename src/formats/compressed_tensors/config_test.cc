@@ -80,6 +80,15 @@ TEST(CompressedTensorsConfig, Int4ActivationsUseAllCodes) {
   EXPECT_EQ(scheme_of(config->groups[0]).activation.bits, 4);
 }
 
+TEST(CompressedTensorsConfig, ClipRatioOfInputsSurvivesWriting) {
+  const auto config = parse_config(
+      with("/config_groups/group_0/input_activations/observer_kwargs", {{"clip_ratio", 0.8}, {"grid", 20}}));
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  EXPECT_EQ(scheme_of(config->groups[0]).activation.clip_ratio, 0.8F);
+  EXPECT_EQ(scheme_of(parse_config(to_json(*config))->groups[0]).activation.clip_ratio, 0.8F);
+  EXPECT_EQ(scheme_of(parse_config(kW8A8)->groups[0]).activation.clip_ratio, 1.0F);
+}
+
 TEST(CompressedTensorsConfig, StrategyIsInferredFromTheGroupSize) {
   json config = kW8A8;
   auto& weights = config["config_groups"]["group_0"]["weights"];
@@ -116,6 +125,10 @@ TEST(CompressedTensorsConfig, MalformedFilesNameKeyValueAndExpectation) {
       {with("/config_groups/group_0/weights/symmetric", 1), "symmetric=1"},
       {with("/config_groups/group_0/input_activations/dynamic", false),
        "dynamic=false, expected true with strategy token"},
+      {with("/config_groups/group_0/input_activations/observer_kwargs", {{"clip_ratio", 0}}),
+       "observer_kwargs={\"clip_ratio\":0}, expected a clip_ratio above 0"},
+      {with("/config_groups/group_0/input_activations/observer_kwargs", {{"clip_ratio", "1"}}),
+       "clip_ratio above 0"},
       {with("/config_groups/group_0/targets", "Linear"), "targets=\"Linear\", expected a list"},
       {with("/config_groups/group_0/targets", json::array()), "targets=[]"},
       {with("/config_groups/group_0/weights", 8), "weights=8, expected an object"},

@@ -65,6 +65,7 @@ quant::ActivationScheme activation_of(const QuantArgs& args) {
   if (scheme.is_static) return scheme;
   // The format leaves the activation's divisor to the runtime: int8 as vLLM does, int4 with all 16 codes.
   scheme.rule = scheme.bits == 8 ? quant::ActivationRule::kAbsmax : quant::ActivationRule::kTwoSided;
+  scheme.clip_ratio = args.clip_ratio;
   if (args.strategy == "group") scheme.group_size = args.group_size.value_or(0);
   return scheme;
 }
