@@ -58,8 +58,8 @@ Result<gptq::Layout> parse_config(const gptq::Description& description) {
   const int group_size = TRY(fields.integer(group_key, 128));
   if (group_size < -1 || group_size == 0) return fields.wrong(group_key, "-1 or a positive number");
   layout.group_size = std::max(0, group_size);
-  TRY(fields.boolean("zero_point", true));
-  TRY(fields.texts("modules_to_not_convert"));
+  static_cast<void>(TRY(fields.boolean("zero_point", true)));
+  static_cast<void>(TRY(fields.texts("modules_to_not_convert")));
   if (problems.empty()) return layout;
   return unsupported("{} has {}, which is not supported; expected version \"gemm\" with 4 bits",
                      description.where, fmt::join(problems, "; "));
