@@ -41,8 +41,10 @@ void add_engine_options(CLI::App& command, EngineArguments& arguments) {
       ->check(CLI::Range(1, kMost))
       ->capture_default_str();
   command
-      .add_option("--max-step-stretch", arguments.max_step_stretch,
-                  "beside answers under way a prompt may make a step last so many times as long; 0: any")
+      .add_option(
+          "--max-step-stretch", arguments.max_step_stretch,
+          "beside answers under way a prompt may make a step last so many times as long, or more where more "
+          "prompts wait than there are answers; 0: any")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
   command

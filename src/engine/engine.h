@@ -27,7 +27,8 @@ struct EngineOptions {
   int32_t max_queued_requests = 1024;                         // more are refused: kResourceExhausted
   int64_t max_queued_tokens = int64_t{1} << 20;               // of waiting prompts; one request always fits
   int32_t chunked_prefill_size = kDefaultChunkedPrefillSize;  // prompt tokens per step, over all requests
-  // A step with prompt tokens lasts at most so many times as long as one without; 0: as long as it takes.
+  // A step with prompt tokens lasts at most so many times as long as one without; longer while more prompts
+  // wait than answers are under way (step_budget.h). 0: as long as it takes.
   double max_step_stretch = 2.0;
   SchedulePolicy schedule_policy = SchedulePolicy::kFcfs;
   // Share of the tokens an answer may still get that is reserved for it; below 1 it may be interrupted.

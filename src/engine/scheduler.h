@@ -59,6 +59,7 @@ class Scheduler {
   // Which tokens: scheduler_plan.cc
   void plan();
   void plan_decodes();
+  int32_t waiting_prompts() const;
   void plan_prefills();
   void add_to_batch(Sequence& sequence, int32_t limit);
   bool make_room(Sequence& sequence);

@@ -74,10 +74,18 @@ void Scheduler::guess(Sequence& sequence, int32_t& rows_left) {
   rows_left -= count;
 }
 
+/// Requests that have no token yet and may run.
+int32_t Scheduler::waiting_prompts() const {
+  const auto begun =
+      std::ranges::count_if(running_, [](const SequencePtr& sequence) { return sequence->prefilling(); });
+  const auto room = options_.max_running_requests - static_cast<int32_t>(running_.size());
+  return static_cast<int32_t>(begun) + std::min(room, waiting_.size());
+}
+
 /// Prompts, oldest first, share the budget; new ones are admitted for as long as there is budget to begin
 /// with them.
 void Scheduler::plan_prefills() {
-  const int32_t budget = budget_.tokens(decode_rows_);
+  const int32_t budget = budget_.tokens(decode_rows_, waiting_prompts());
   for (const auto& sequence : running_) {
     if (prompt_rows_ >= budget) return;
     if (sequence->prefilling()) add_to_batch(*sequence, budget - prompt_rows_);

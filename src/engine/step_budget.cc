@@ -35,12 +35,13 @@ double StepBudget::decode_seconds(int32_t decode_rows) const {
   return larger == decode_seconds_.end() ? 0 : *larger;
 }
 
-int32_t StepBudget::tokens(int32_t decode_rows) const {
+int32_t StepBudget::tokens(int32_t decode_rows, int32_t waiting_prompts) {
   if (stretch_ <= 0 || decode_rows == 0) return most_;
+  limit_ = stretch_ * std::max(1.0, static_cast<double>(waiting_prompts) / decode_rows);
   const double alone = decode_seconds(decode_rows);
   if (alone <= 0 || mixed_steps_ >= kRefresh || debt_ > 0) return 0;
   if (prompt_seconds_ <= 0) return std::min(most_, kLeastTokens);
-  const double fit = alone * (stretch_ * kMargin - 1) / prompt_seconds_;
+  const double fit = alone * (limit_ * kMargin - 1) / prompt_seconds_;
   return std::min(most_, static_cast<int32_t>(std::clamp<double>(fit, kLeastTokens, 1e9)));
 }
 
@@ -71,7 +72,7 @@ void StepBudget::record(int32_t decode_rows, int32_t prompt_tokens, double secon
   if (prompt_tokens == 0) learn_decode(decode_rows, seconds);
   const double alone = decode_seconds(decode_rows);
   if (alone <= 0) return;
-  debt_ = std::clamp(debt_ + seconds - alone * stretch_ * kMargin, 0.0, alone * kMostDebt);
+  debt_ = std::clamp(debt_ + seconds - alone * limit_ * kMargin, 0.0, alone * kMostDebt);
   mixed_steps_ = prompt_tokens > 0 ? mixed_steps_ + 1 : 0;
   // Of few tokens the difference is noise.
   if (2 * prompt_tokens >= std::min(most_, kLeastTokens))

@@ -26,14 +26,15 @@ struct Course {
   double seconds = 0;
 };
 
-/// A prompt of `tokens` beside `decode_rows` answers.
-Course prefill(StepBudget& budget, const Machine& machine, int32_t decode_rows, int32_t tokens) {
+/// A prompt of `tokens` beside `decode_rows` answers, the first of `waiting`.
+Course prefill(StepBudget& budget, const Machine& machine, int32_t decode_rows, int32_t tokens,
+               int32_t waiting = 1) {
   Course course;
   const double alone = machine.seconds(decode_rows, 0, 0);
   for (int32_t step = 0; step < 20; ++step)
     budget.record(decode_rows, 0, alone);
   for (int32_t done = 0; done < tokens; ++course.steps) {
-    const int32_t now = std::min(tokens - done, budget.tokens(decode_rows));
+    const int32_t now = std::min(tokens - done, budget.tokens(decode_rows, waiting));
     const double seconds = machine.seconds(decode_rows, now, done);
     budget.record(decode_rows, now, seconds);
     course.seconds += seconds;
@@ -77,19 +78,31 @@ TEST(StepBudget, TheFirstPromptNeedNotBeLong) {
 
 TEST(StepBudget, WithoutAnswersUnderWayThereIsNoLimitButTheMost) {
   StepBudget budget(512, 2.0);
-  EXPECT_EQ(budget.tokens(0), 512);
-  EXPECT_EQ(budget.tokens(1), 0) << "how long a step takes must be known first";
+  EXPECT_EQ(budget.tokens(0, 1), 512);
+  EXPECT_EQ(budget.tokens(1, 1), 0) << "how long a step takes must be known first";
   budget.record(1, 0, 0.01);
-  EXPECT_EQ(budget.tokens(1), 16) << "and then a token, a few at a time";
-  EXPECT_EQ(StepBudget(512, 0).tokens(1), 512) << "no limit was wanted";
-  EXPECT_EQ(StepBudget(5, 2.0).tokens(0), 5);
+  EXPECT_EQ(budget.tokens(1, 1), 16) << "and then a token, a few at a time";
+  EXPECT_EQ(StepBudget(512, 0).tokens(1, 1), 512) << "no limit was wanted";
+  EXPECT_EQ(StepBudget(5, 2.0).tokens(0, 1), 5);
+}
+
+TEST(StepBudget, ManyPromptsThatWaitCountForMoreThanFewAnswers) {
+  StepBudget budget(512, 2.0);
+  const Machine machine;
+  const double alone = prefill(budget, machine, 4, 2000).mean;
+  EXPECT_NEAR(prefill(budget, machine, 4, 2000, 4).mean, alone, 0.1) << "as many as answers";
+  const Course twice = prefill(budget, machine, 4, 8192, 8);
+  EXPECT_GT(twice.mean, 1.5 * alone);
+  EXPECT_LE(twice.mean, 4.0);
+  EXPECT_LE(prefill(budget, machine, 4, 2000).mean, 2.0) << "the limit is back for a prompt alone";
+  EXPECT_EQ(budget.tokens(1, 60), 512);
 }
 
 TEST(StepBudget, AHiccupIsNotALaw) {
   StepBudget budget(512, 2.0);
   const Machine machine;
   prefill(budget, machine, 4, 2000);
-  budget.record(4, budget.tokens(4), 5.0);
+  budget.record(4, budget.tokens(4, 1), 5.0);
   const Course course = prefill(budget, machine, 4, 2000);
   EXPECT_LE(course.worst, 2.0);
   EXPECT_GE(course.mean, 1.3);
@@ -101,9 +114,9 @@ TEST(StepBudget, MeasuresTheDecodeAloneNowAndThen) {
   const Course course = prefill(budget, machine, 1, 8192);
   EXPECT_LT(course.mixed, course.steps);
   machine.weights *= 4;  // as if contexts had grown
-  const int32_t before = budget.tokens(1);
+  const int32_t before = budget.tokens(1, 1);
   EXPECT_LE(prefill(budget, machine, 1, 8192).worst, 2.0);
-  EXPECT_GT(budget.tokens(1), before);
+  EXPECT_GT(budget.tokens(1, 1), before);
 }
 
 }  // namespace
