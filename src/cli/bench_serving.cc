@@ -97,7 +97,7 @@ void add_load(CLI::App& command, ServingOptions& options) {
       "--disable-ignore-eos", [&] { options.ignore_eos = false; }, "let answers end before their length");
   command.add_flag("--return-logprob", options.return_logprob, "backend sglang: ask for log-probabilities");
   command.add_option("--extra-request-body", options.extra_request_body,
-                     "JSON object whose members are put into every request");
+                     "JSON object whose members are put into every request; null takes one away");
 }
 
 void add_output(CLI::App& command, ServingOptions& options) {

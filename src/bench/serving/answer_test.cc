@@ -169,10 +169,10 @@ TEST(RequestBody, AsSglangWritesThem) {
       request_body(Protocol::kCompletions, prompt, options),
       R"({"model":"m","prompt":"Hi \"there\"","temperature":0.0,"best_of":1,"max_tokens":8,"stream":true,"ignore_eos":true})");
   options.stream = options.ignore_eos = false;
-  options.extra = {{"temperature", 0.5}, {"top_k", 2}};
+  options.extra = {{"temperature", 0.5}, {"top_k", 2}, {"ignore_eos", nullptr}};
   EXPECT_EQ(request_body(Protocol::kChat, prompt, options),
             R"({"model":"m","messages":[{"role":"user","content":"Hi \"there\""}],"temperature":0.5,)"
-            R"("max_completion_tokens":8,"stream":false,"ignore_eos":false,"top_k":2})");
+            R"("max_completion_tokens":8,"stream":false,"top_k":2})");
   const Prompt ids{.text = {}, .ids = {1, 2}, .input_tokens = 2, .output_tokens = 8};
   EXPECT_TRUE(request_body(Protocol::kGenerate, ids, {}).starts_with(R"({"input_ids":[1,2],)"));
 }

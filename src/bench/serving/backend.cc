@@ -74,8 +74,13 @@ const Backend* find_backend(std::string_view name) {
 
 std::string request_body(Protocol protocol, const Prompt& prompt, const BodyOptions& options) {
   Json body = fields(protocol, prompt, options);
-  for (const auto& [key, value] : options.extra.items())
-    body[key] = value;
+  for (const auto& [key, value] : options.extra.items()) {
+    if (value.is_null()) {
+      body.erase(key);  // llama-server refuses best_of, whatever its value
+    } else {
+      body[key] = value;
+    }
+  }
   return body.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -42,7 +42,7 @@ struct BodyOptions {
   bool stream = true;
   bool ignore_eos = true;
   bool return_logprob = false;                                      // kGenerate only
-  nlohmann::ordered_json extra = nlohmann::ordered_json::object();  // its members win
+  nlohmann::ordered_json extra = nlohmann::ordered_json::object();  // its members win; null: without it
 };
 
 /// The JSON to POST to Backend::path. The prompt's text is UTF-8.
