@@ -13,7 +13,7 @@ ALIGNMENT = 32
 PATTERN_BLOCKS = 8191  # prime, so that rows of neighbouring tensors do not start alike
 DEVIATION = 0.02  # of weights: what models are initialised with
 
-ARCHITECTURES = {"Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe"}
+ARCHITECTURES = {"LlamaForCausalLM": "llama", "Qwen3ForCausalLM": "qwen3", "Qwen3MoeForCausalLM": "qwen3moe"}
 
 
 def f16(value):
@@ -76,15 +76,22 @@ def integers(name, values):
     return text(name) + struct.pack(f"<IIQ{len(values)}i", 9, 5, len(values), *values)
 
 
-def vocabulary(size):
-    """A tokenizer of `size` tokens that nobody trained: bytes, as GPT-2 writes them, one merge, and names for the rest. For engines that
-    load no model without one."""
+CONTROL, NORMAL = 3, 1  # kinds of tokens: servers do not show the text of the former
+
+
+def vocabulary_tokens(size):
+    """`size` tokens that nobody trained: bytes, as GPT-2 writes them, one merge, and names for the rest, which no text becomes."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
     letters = [chr(byte) for byte in shown] + [chr(256 + i) for i in range(len(hidden))]
-    tokens = [*letters, "ab", *(f"<{i}>" for i in range(size - len(letters) - 1))]
+    return [*letters, "ab", *(f"<{i}>" for i in range(size - len(letters) - 1))], len(letters) + 1
+
+
+def vocabulary(size, kind):
+    """A tokenizer of those, for engines that load no model without one; the names are tokens of `kind`."""
+    tokens, texts_end = vocabulary_tokens(size)
     return [metadata("tokenizer.ggml.model", "gpt2"), metadata("tokenizer.ggml.pre", "qwen2"), texts("tokenizer.ggml.tokens", tokens),
-            integers("tokenizer.ggml.token_type", [1] * (len(letters) + 1) + [3] * (size - len(letters) - 1)),
+            integers("tokenizer.ggml.token_type", [NORMAL] * texts_end + [kind] * (size - texts_end)),
             texts("tokenizer.ggml.merges", ["a b"]), metadata("tokenizer.ggml.eos_token_id", size - 1),
             metadata("tokenizer.ggml.bos_token_id", size - 1), metadata("tokenizer.ggml.padding_token_id", size - 1), metadata("tokenizer.chat_template", "{{ messages[0].content }}")]
 
@@ -92,8 +99,8 @@ def vocabulary(size):
 FILE_TYPES = {"f32": 0, "q4_0": 2, "q8_0": 7, "q4_k": 15, "bf16": 32}  # general.file_type
 
 
-def describe(config, kind, with_vocabulary):
-    """The file's metadata, as bytes per entry."""
+def describe(config, kind, names):
+    """The file's metadata, as bytes per entry. `names`: the kind of tokens that a vocabulary has, None for no vocabulary."""
     architecture = ARCHITECTURES[config["architectures"][0]]
     values = {
         "block_count": config["num_hidden_layers"], "context_length": config["max_position_embeddings"],
@@ -101,13 +108,13 @@ def describe(config, kind, with_vocabulary):
         "attention.head_count": config["num_attention_heads"], "attention.head_count_kv": config["num_key_value_heads"],
         "attention.key_length": config["head_dim"], "attention.value_length": config["head_dim"],
         "attention.layer_norm_rms_epsilon": float(config["rms_norm_eps"]), "rope.freq_base": float(config["rope_theta"]),
-        "vocab_size": config["vocab_size"]}
+        "rope.dimension_count": config["head_dim"], "vocab_size": config["vocab_size"]}
     if "num_experts" in config:
         values |= {"expert_count": config["num_experts"], "expert_used_count": config["num_experts_per_tok"],
                    "expert_feed_forward_length": config["moe_intermediate_size"]}
-    general = [metadata("general.architecture", architecture), metadata("general.name", "random weights"),
+    general = [metadata("general.architecture", architecture), metadata("general.name", "for measurements"),
                metadata("general.file_type", FILE_TYPES[kind])]
-    general += vocabulary(config["vocab_size"]) if with_vocabulary else [metadata("tokenizer.ggml.model", "no_vocab")]
+    general += vocabulary(config["vocab_size"], names) if names else [metadata("tokenizer.ggml.model", "no_vocab")]
     return general + [metadata(f"{architecture}.{key}", value) for key, value in values.items()]
 
 
@@ -152,21 +159,30 @@ def write_weights(file, size, pattern, start):
         at = 0
 
 
-def write_gguf(config_path, path, kind, with_vocabulary=False):
-    """Writes `path` with weights of `kind` (a name of TYPES); returns its size in bytes."""
+def write_gguf(config_path, path, kind, names=None):
+    """Writes `path` with weights of `kind` (a name of TYPES) and, with `names` CONTROL or NORMAL, a vocabulary; returns its size in bytes."""
     config = json.loads(Path(config_path).read_text())
-    entries, wanted = describe(config, kind, with_vocabulary), tensors(config, kind)
-    infos, offset = [], 0
-    for name, dimensions, of in wanted:
-        infos.append(text(name) + struct.pack(f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, TYPES[of][0], offset))
-        offset += -(-tensor_bytes(dimensions, of) // ALIGNMENT) * ALIGNMENT
+    entries, wanted = describe(config, kind, names), tensors(config, kind)
     rng = random.Random(1)
     patterns = {of: b"".join(TYPES[of][2](rng) for _ in range(PATTERN_BLOCKS)) for of in {of for _, _, of in wanted}}
+
+    def write(file, dimensions, of):
+        block = len(patterns[of]) // PATTERN_BLOCKS
+        write_weights(file, tensor_bytes(dimensions, of), patterns[of], rng.randrange(PATTERN_BLOCKS) * block)
+
+    return write_file(path, entries, [(name, dimensions, of, lambda file, d=dimensions, of=of: write(file, d, of)) for name, dimensions, of in wanted])
+
+
+def write_file(path, entries, wanted):
+    """A GGUF file of metadata and tensors (name, dimensions, type, function that writes its bytes to a file); returns its size in bytes."""
+    infos, offset = [], 0
+    for name, dimensions, of, _ in wanted:
+        infos.append(text(name) + struct.pack(f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, TYPES[of][0], offset))
+        offset += -(-tensor_bytes(dimensions, of) // ALIGNMENT) * ALIGNMENT
     with open(path, "wb") as file:
         file.write(b"GGUF" + struct.pack("<IQQ", 3, len(wanted), len(entries)) + b"".join(entries) + b"".join(infos))
-        for _, dimensions, of in wanted:
+        for _, _, _, write in wanted:
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
-            block = len(patterns[of]) // PATTERN_BLOCKS
-            write_weights(file, tensor_bytes(dimensions, of), patterns[of], rng.randrange(PATTERN_BLOCKS) * block)
+            write(file)
         file.write(b"\0" * (-file.tell() % ALIGNMENT))
         return file.tell()

@@ -34,6 +34,15 @@ class ContextParams(ctypes.Structure):
     _fields_ += [("samplers", c_void_p), ("n_samplers", c_size_t), ("ctx_other", c_void_p)]
 
 
+class QuantizeParams(ctypes.Structure):
+    _fields_ = [(name, c_int) for name in ("nthread", "ftype", "output_tensor_type", "token_embedding_type")]
+    _fields_ += [(name, c_bool) for name in ("allow_requantize", "quantize_output_tensor", "only_copy", "pure", "keep_split", "dry_run")]
+    _fields_ += [(name, c_void_p) for name in ("imatrix", "kv_overrides", "tt_overrides", "prune_layers")] + [("max_buf_size", c_size_t)]
+
+
+FILE_TYPES = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7, "q4_k_m": 15, "q5_k_m": 17}  # llama_ftype
+
+
 def check_size(library, name, structure):
     """A structure of another version would be read shifted: the library must fill exactly as many bytes as are declared here.
 
@@ -69,6 +78,17 @@ class LlamaCpp:
             function = library[name]
             function.restype, function.argtypes = result, arguments
             setattr(self, name, function)
+
+    def quantize(self, source, target, kind, threads):
+        """Writes the GGUF file `target`: `source`'s weights as llama.cpp rounds them to `kind`, without an importance matrix."""
+        check_size(self.library, "llama_model_quantize_default_params", QuantizeParams)
+        default, run = self.library["llama_model_quantize_default_params"], self.library["llama_model_quantize"]
+        default.restype, default.argtypes = QuantizeParams, []
+        run.restype, run.argtypes = c_uint32, [c_char_p, c_char_p, POINTER(QuantizeParams)]
+        params = default()
+        params.nthread, params.ftype = threads, FILE_TYPES[kind]
+        if run(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
+            raise RuntimeError(f"{source}: the library refuses to make {kind} of it")
 
     def clear(self, context):
         self.llama_memory_clear(self.llama_get_memory(context), True)

@@ -41,11 +41,17 @@ class TesseraLoads:
     def remove(self):
         shutil.rmtree(self.folder)
 
-    def measure(self, scheme, lm_head, threads):
-        directory, packed = self.folder / scheme, self.folder / f"{scheme}.packed"
-        if not packed.exists():
+    def quantized(self, scheme, lm_head):
+        """The checkpoint in that scheme, made when it is first asked for."""
+        directory = self.folder / scheme
+        if not directory.exists():
             head = ["--lm-head", lm_head] if lm_head != "none" else []
             self.call([self.binaries / "tessera", "quantize", "--model-path", self.floats, "--output", directory, "--scheme", scheme, *head])
+        return directory
+
+    def measure(self, scheme, lm_head, threads):
+        directory, packed = self.quantized(scheme, lm_head), self.folder / f"{scheme}.packed"
+        if not packed.exists():
             self.call([self.binaries / "tessera", "pack", "--model-path", directory, "--output", packed])
         make_cold(directory)
         first, resident, peak = self.load(["--model-path", directory, "--threads", threads])
