@@ -192,6 +192,8 @@ void Connection::on_body(Error error) {
 void Connection::dispatch() {
   phase_ = Phase::kAnswering;
   ++answer_;
+  // Room for a large body is not kept for as long as the connection lives.
+  if (buffer_.size() == 0 && buffer_.capacity() > kReadBytes) buffer_.shrink_to_fit();
   watch();
   std::string body = std::move(request_.body);
   Request request = request_;  // the head stays here for the log line
@@ -351,8 +353,9 @@ void Connection::arm(std::chrono::milliseconds limit) {
   });
 }
 
+// Not cancel(): an expiry that is already queued must see that it is void.
 void Connection::disarm() {
-  timer_.cancel();
+  timer_.expires_at(std::chrono::steady_clock::time_point::max());
 }
 
 // Closing a socket with unread bytes resets it, and the client may lose the answer: so say that nothing more

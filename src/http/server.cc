@@ -129,6 +129,8 @@ void Server::Impl::on_accepted(error_code error, tcp::socket socket) {
     });
     return;
   }
+  // First of all: should this one fail for want of memory, the next ones are still accepted.
+  accept();
   if (shared_->connections.load() >= shared_->options.max_connections) {
     LOG_WARN("connection refused: {} are open already", shared_->options.max_connections);
   } else {
@@ -140,7 +142,6 @@ void Server::Impl::on_accepted(error_code error, tcp::socket socket) {
     }
     connection->start();
   }
-  accept();
 }
 
 std::vector<std::shared_ptr<Connection>> Server::Impl::live_connections() {

@@ -40,10 +40,10 @@ Response text(std::string body, int status = 200) {
 
 class ServerTest : public ::testing::Test {
  protected:
+  ServerTest() { options_.io_threads = 2; }
   void start(Handler handler) {
     options_.host = "127.0.0.1";
     options_.port = 0;
-    options_.io_threads = 2;
     options_.error_response = [](int status, std::string_view message) {
       return text("error " + std::to_string(status) + ": " + std::string(message), status);
     };
@@ -120,6 +120,30 @@ TEST_F(ServerTest, ExpectContinue) {
   EXPECT_EQ(client.read_response().status, 100);
   client.send("hi");
   EXPECT_EQ(client.read_response().body, "POST / hi");
+}
+
+TEST_F(ServerTest, TimeLimitThatPassesAsTheBodyArrivesIsVoid) {
+  // The only I/O thread is held up until both are there: the body is read first.
+  options_.io_threads = 1;
+  options_.body_timeout = 300ms;
+  options_.gate = [](const Request& request) -> std::optional<Response> {
+    if (request.path == "/hold") std::this_thread::sleep_for(450ms);
+    return std::nullopt;
+  };
+  start([](const Request& r, const Writer& w) {
+    std::thread([body = r.body, w] {
+      std::this_thread::sleep_for(20ms);
+      w->send(text(body));
+    }).detach();
+  });
+  TestClient late(server_->port()), holder(server_->port());
+  late.send("POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n");
+  std::this_thread::sleep_for(50ms);
+  holder.send_request("GET", "/hold");
+  std::this_thread::sleep_for(50ms);
+  late.send("hi");
+  EXPECT_EQ(late.read_response().body, "hi");
+  EXPECT_EQ(holder.read_response().status, 200);
 }
 
 TEST_F(ServerTest, MalformedRequestsAreRefused) {

@@ -207,17 +207,22 @@ class HostileClients(unittest.TestCase):
             self.assertEqual(connection.ask(with_body(path, json.dumps(body).encode())), 200, f"{path} still serves")
 
     def test_idle_connections_are_cheap(self):
+        """Also those that had large requests and answers before."""
         connections = []
         self.addCleanup(lambda: [connection.close() for connection in connections])
         health = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        large = with_body("/tokenize", json.dumps({"prompt": "Hi", "unused": "x" * 200000}).encode())
+        large_answer = with_body("/detokenize", json.dumps({"tokens": [5] * 50000}).encode())
         first = Connection(self.server.url)
         self.addCleanup(first.close)
-        first.ask(health)
+        for request in (health, large, large_answer):
+            first.ask(request)
         before = self.server.resident_bytes()
         for _ in range(500):
             connection = Connection(self.server.url)
             connections.append(connection)
-            self.assertEqual(connection.ask(health), 200)
+            for request in (health, large, large_answer):
+                self.assertEqual(connection.ask(request), 200)
         grown = self.server.resident_bytes() - before
         print(f"500 idle connections: {grown / 1e6:.1f} MB", flush=True)
         self.assertLess(grown, 20e6)
