@@ -75,8 +75,9 @@ class EngineThread final : public Engine {
  private:
   void run();
   Inbox take_inbox();
+  void flush();
   void turn(Inbox inbox);
-  void publish(bool flushed);
+  void publish();
   Status check_queue(int64_t prompt_tokens) const;
   int32_t queued() const { return stats_.queued + static_cast<int32_t>(inbox_.submissions.size()); }
   int64_t queued_tokens() const { return stats_.queued_tokens + inbox_.prompt_tokens; }
@@ -152,7 +153,7 @@ void EngineThread::drain(double deadline_s) {
   drained_.wait(lock, [this] { return drained(); });
 }
 
-/// Returns when the engine thread has done it: at once, for it is idle.
+/// Returns when the engine thread has done it: at once, for it is idle and does that before all else.
 Status EngineThread::flush_cache() {
   std::unique_lock lock(mutex_);
   if (!drained()) return unavailable("requests run or wait, the cache is flushed between them only");
@@ -182,8 +183,15 @@ Inbox EngineThread::take_inbox() {
   return std::exchange(inbox_, {});
 }
 
+void EngineThread::flush() {
+  scheduler_.flush_cache();
+  const std::lock_guard lock(mutex_);
+  stats_.kept_tokens = 0;
+  flushing_ = inbox_.flush;  // asked for again meanwhile
+  drained_.notify_all();
+}
+
 void EngineThread::turn(Inbox inbox) {
-  if (inbox.flush) scheduler_.flush_cache();
   for (Submission& submission : inbox.submissions) {
     scheduler_.add(submission.id, std::move(submission.request), std::move(submission.callback));
   }
@@ -195,28 +203,28 @@ void EngineThread::turn(Inbox inbox) {
   scheduler_.step();
 }
 
-void EngineThread::publish(bool flushed) {
+void EngineThread::publish() {
   const std::lock_guard lock(mutex_);
   stats_ = scheduler_.stats();
   live_ = scheduler_.size();
-  if (flushed) flushing_ = false;
-  if (drained() || flushed) drained_.notify_all();
+  flushing_ = inbox_.flush;
+  drained_.notify_all();
 }
 
 void EngineThread::run() {
   for (bool stop = false; !stop;) {
     Inbox inbox = take_inbox();
     stop = inbox.stop;
-    const bool flushed = inbox.flush;
     // Nothing of ours throws, the standard library may (memory): then all requests fail, and the server goes
     // on.
     try {
+      if (inbox.flush) flush();
       turn(std::move(inbox));
     } catch (const std::exception& thrown) {
       LOG_ERROR("a turn of the engine threw: {}", thrown.what());
       scheduler_.abort_all(internal_error("the engine failed: {}", thrown.what()));
     }
-    publish(flushed);
+    publish();
   }
 }
 

@@ -45,6 +45,7 @@ struct EngineStats {
   int32_t queued = 0;
   int64_t queued_tokens = 0;            // of the prompts that wait
   int64_t used_tokens = 0;              // of the KV cache, by running requests; prefixes kept are not used
+  int64_t kept_tokens = 0;              // of the KV cache, prefixes that no running request uses
   int64_t total_tokens = 0;             // capacity
   double last_decode_tokens_per_s = 0;  // over about the last second of steps with such tokens
   double last_prefill_tokens_per_s = 0;

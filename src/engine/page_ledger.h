@@ -29,7 +29,9 @@ class PageLedger {
   int32_t page_size() const { return page_size_; }
   int32_t page_count() const { return pool_.page_count(); }
   /// Pages that cover() could give: free ones, and those of the tree that no sequence holds.
-  int32_t available() const { return pool_.free_count() + (tree_ ? tree_->evictable() : 0); }
+  int32_t available() const { return pool_.free_count() + kept(); }
+  /// Of these the tree's.
+  int32_t kept() const { return tree_ ? tree_->evictable() : 0; }
 
   /// Whole pages of the beginning of `tokens` that the tree has.
   int32_t match(std::span<const int32_t> tokens) const { return tree_ ? tree_->match(tokens) : 0; }

@@ -167,6 +167,7 @@ EngineStats Scheduler::stats() const {
   for (const auto& sequence : waiting_.sequences())
     stats.queued_tokens += sequence->token_count();
   stats.used_tokens = page_size * (ledger_.page_count() - ledger_.available());
+  stats.kept_tokens = page_size * ledger_.kept();
   stats.total_tokens = page_size * ledger_.page_count();
   stats.last_decode_tokens_per_s = decode_rate_.per_second();
   stats.last_prefill_tokens_per_s = prefill_rate_.per_second();

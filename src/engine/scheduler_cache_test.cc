@@ -92,6 +92,9 @@ TEST(SchedulerCache, AKnownBeginningIsNotComputedAgain) {
   EXPECT_EQ(stats.prompt_tokens, 20 + 20 + 15 + 13);
   EXPECT_EQ(stats.cached_tokens, 16 + 12 + 8);
   EXPECT_EQ(stats.used_tokens, 0);
+  EXPECT_GE(stats.kept_tokens, 20) << "the first request's whole pages at least";
+  bench.scheduler().flush_cache();
+  EXPECT_EQ(bench.scheduler().stats().kept_tokens, 0);
 }
 
 TEST(SchedulerCache, AnswersAreKnownToo) {

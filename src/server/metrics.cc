@@ -51,6 +51,8 @@ struct Metrics::Impl {
   prometheus::Gauge& queued = gauge("sglang:num_queue_reqs", "Requests waiting");
   prometheus::Gauge& queued_tokens = gauge("tessera:queued_prompt_tokens", "Tokens of the waiting prompts");
   prometheus::Gauge& used_tokens = gauge("sglang:num_used_tokens", "Tokens of the KV cache in use");
+  prometheus::Gauge& kept_tokens =
+      gauge("tessera:num_kept_tokens", "Tokens of the KV cache kept for requests that begin alike");
   prometheus::Gauge& total_tokens = gauge("sglang:max_total_num_tokens", "Tokens that the KV cache holds");
   prometheus::Gauge& token_usage = gauge("sglang:token_usage", "Share of the KV cache in use");
   prometheus::Gauge& hit_rate =
@@ -120,6 +122,7 @@ std::string Metrics::render(const engine::EngineStats& stats) {
   m.queued.Set(stats.queued);
   m.queued_tokens.Set(static_cast<double>(stats.queued_tokens));
   m.used_tokens.Set(used);
+  m.kept_tokens.Set(static_cast<double>(stats.kept_tokens));
   m.total_tokens.Set(total);
   m.token_usage.Set(total > 0 ? used / total : 0);
   m.hit_rate.Set(stats.cache_hit_rate());
