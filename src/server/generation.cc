@@ -1,6 +1,7 @@
 #include "server/generation.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -59,6 +60,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
       });
       const auto id = services_.engine.submit(
           std::move(call_.requests[index]), [self = shared_from_this(), index](const engine::Output& output) {
+            self->unread_.fetch_add(1, std::memory_order_relaxed);
             self->post([self, index, output, at = Clock::now()] { self->on_output(index, output, at); });
           });
       if (!id) {
@@ -75,6 +77,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
     LiveRequests::Key key = 0;
     std::optional<engine::RequestId> id = {};  // once submitted
     bool cancelled = false;
+    bool fresh = false;                          // its output has something that was not sent
     std::unique_ptr<RequestRecord> record = {};  // for the log; null: not wanted
   };
 
@@ -100,6 +103,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   }
 
   void on_output(size_t index, const engine::Output& output, Clock::time_point at) {
+    const bool last = unread_.fetch_sub(1, std::memory_order_relaxed) == 1;
     observe(items_[index], output, at);
     if (stopped_) return;
     const bool aborted = output.finish && output.finish->kind == engine::FinishReason::Kind::kAbort;
@@ -107,14 +111,21 @@ class Generation : public std::enable_shared_from_this<Generation> {
       return fail(output.finish->error.value_or(internal_error("aborted for an unknown reason")));
     }
     api::merge(outputs_[index], output);
+    items_[index].fresh = true;
     if (output.finish) --unfinished_;
-    if (call_.stream) {
-      begin_stream();
-      if (output.finish || writer_->queued_bytes() < kCongestedBytes) {
-        send(call_.reply->piece(index, std::exchange(outputs_[index], {})));
-      }
-    }
+    if (call_.stream && (last || unfinished_ == 0)) send_pieces();
     if (unfinished_ == 0) complete();
+  }
+
+  // Once for all that the engine has told: formatting is what takes time here, and a piece of /generate
+  // repeats all before it. A thread that is behind catches up instead of falling ever further back.
+  void send_pieces() {
+    begin_stream();
+    if (unfinished_ > 0 && writer_->queued_bytes() >= kCongestedBytes) return;
+    for (size_t index = 0; index < items_.size(); ++index) {
+      if (std::exchange(items_[index].fresh, false))
+        send(call_.reply->piece(index, std::exchange(outputs_[index], {})));
+    }
   }
 
   void observe(Item& item, const engine::Output& output, Clock::time_point at) {
@@ -164,6 +175,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   std::vector<Item> items_;              // one per request to the engine
   std::vector<engine::Output> outputs_;  // merged, not yet sent
   size_t unfinished_;
+  std::atomic<int32_t> unread_{0};  // outputs that the engine has told and on_output() has not seen
   bool begun_ = false;
   bool stopped_ = false;  // answered, failed, or the client has left
 };

@@ -1,9 +1,9 @@
 // Runs one api::Call on the engine and carries its outputs to the client, whole or streamed.
 //
 // The engine's callback only posts to the connection; merging and formatting happen there, one event at a
-// time. While the client reads slowly, pieces are merged instead of queued. A client that leaves cancels its
-// engine requests; so does the first of several prompts that fails. One that is aborted by its name ends with
-// what it has.
+// time. While the client reads slowly, or that thread is behind, pieces are merged instead of queued. A
+// client that leaves cancels its engine requests; so does the first of several prompts that fails. One that
+// is aborted by its name ends with what it has.
 #pragma once
 
 #include <chrono>

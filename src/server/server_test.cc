@@ -85,6 +85,29 @@ TEST_F(ServerTest, NativeGenerate) {
   EXPECT_EQ(none["meta_info"]["finish_reason"]["type"], "length");
 }
 
+TEST_F(ServerTest, AStreamThatIsFormattedMoreSlowlyThanMadeIsMerged) {
+  start();
+  TestClient client(server_->port());
+  // The last event alone has 50,000 log-probabilities: milliseconds, while the scripted steps take none.
+  client.send_request("POST", "/generate",
+                      R"({"input_ids":[120],"stream":true,"return_logprob":true,"top_logprobs_num":128,)"
+                      R"("sampling_params":{"temperature":0,"max_new_tokens":400,"n":2}})");
+  client.read_head();
+  int events = 0;
+  Json last[2];
+  for (std::string data; (data = client.read_event()) != "[DONE]" && !data.empty(); ++events) {
+    Json event = Json::parse(data);
+    const auto index = event["index"].get<size_t>();
+    last[index] = std::move(event);
+  }
+  EXPECT_LT(events, 400) << "of 2 times 400 tokens";
+  for (const Json& event : last) {
+    EXPECT_EQ(event["meta_info"]["completion_tokens"], 400);
+    EXPECT_EQ(event["meta_info"]["output_token_logprobs"].size(), 400U);
+    EXPECT_EQ(event["meta_info"]["finish_reason"]["type"], "length");
+  }
+}
+
 TEST_F(ServerTest, InformationEndpoints) {
   start();
   EXPECT_EQ(Json::parse(get("/v1/models").body)["data"][0]["id"], "tiny");
