@@ -1,6 +1,6 @@
 # Two commands: `make serve` and `make test`. What they do is in tools/; this file only names it.
 .DEFAULT_GOAL := help
-.PHONY: help build serve test check hooks install conformance bench-serving schemes-table clean
+.PHONY: help build serve test check hooks install conformance load bench-serving schemes-table clean
 
 MODEL ?=
 SCHEME ?=
@@ -8,6 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 30000
 PREFIX ?= /usr/local
 LEN ?= 256
+SECONDS ?= 600
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -37,6 +38,11 @@ conformance: ## clients, benchmark, router and fuzzer that others wrote against 
 	@tools/install_dependencies build
 	@tools/build release
 	tests/conformance/run all
+
+load: ## 64 clients for ten minutes that ask, cancel, leave, dawdle and talk nonsense: every answer compared, nothing left over
+	@tools/install_dependencies build
+	@tools/build release
+	tests/load/run --seconds '$(SECONDS)' --output build/load.json
 
 bench-serving: ## 64 prompts at once, 256 tokens in and 256 out, to the default model in W4A4 (LEN=2048: as reported)
 	@LEN='$(LEN)' tools/bench_serving
