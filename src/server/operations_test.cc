@@ -43,6 +43,7 @@ TEST_F(OperationsTest, AbortAllEndsStreamsToo) {
                       R"({"prompt":"x","stream":true,"temperature":0,"max_tokens":500})");
   stream.read_head();
   ASSERT_NE(stream.read_event(), "");
+  ASSERT_TRUE(engine_is_busy());  // until then the stream's own request counts as queued
   waiting.send_request("POST", "/generate", kLong);
   while (engine_->stats().queued == 0)
     std::this_thread::sleep_for(1ms);
