@@ -32,6 +32,7 @@ class Load:
         self.gate = asyncio.Event()
         self.gate.set()
         self.begin = self.end = time.monotonic()
+        self.held_up_at = -1e9  # when this program last got no processor for a second
         self.cases, self.long_cases = [], []
         self.counts = collections.Counter()
         self.first_token_s, self.gaps_s, self.mean_gaps_s = [], [], []
@@ -77,6 +78,17 @@ class Load:
         if len(times) > 1 and times[-1][1] - times[0][1] >= 8:
             self.mean_gaps_s.append((times[-1][0] - times[0][0]) / (times[-1][1] - times[0][1]))
 
+    async def notice_standstill(self):
+        while not self.over():
+            before = time.monotonic()
+            await asyncio.sleep(0.1)
+            if time.monotonic() - before > 1:
+                self.held_up_at = time.monotonic()
+                self.count("standstill: no processor for a second")
+
+    def stood_still(self, seconds):
+        return time.monotonic() - self.held_up_at < seconds
+
     # ---- phases ----
 
     async def prepare(self):
@@ -110,7 +122,8 @@ class Load:
         self.begin = time.monotonic()
         self.end = self.begin + seconds
         clients = [UnrulyClient(self, number).run() for number in range(self.options.streams)]
-        await asyncio.gather(*clients, self.watch.poll(), self.pause_now_and_then())
+        await asyncio.gather(*clients, self.watch.poll(), self.pause_now_and_then(),
+                             self.notice_standstill())
 
     async def pause_now_and_then(self):
         while True:
