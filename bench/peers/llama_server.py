@@ -1,6 +1,7 @@
 """llama.cpp's server, built here for this processor: PyPI's source package of llama-cpp-python carries llama.cpp 0.5.0 whole, and no
 registry has a build of the server for AVX-512. Takes some 15 minutes on two cores, once."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def install():
 
 
 def describe(program):
-    """What the program says of itself."""
+    """What the program says of itself, but for the commit, which is that of whatever repository its folder lies in."""
     done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
-    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.startswith(("version", "built"))]
+    lines = [re.sub(r" \(build.*?\)", "", line.strip()) for line in (done.stdout + done.stderr).splitlines() if line.startswith(("version", "built"))]
     return f"llama.cpp's llama-server, {', '.join(lines)} (PyPI {PACKAGE}, GGML_NATIVE)"
