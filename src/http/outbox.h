@@ -32,6 +32,8 @@ class Outbox {
 
  private:
   void send_some(std::shared_ptr<void> owner);
+  void watch_for_stall(std::shared_ptr<void> owner);
+  int unacknowledged();
   void disarm();
   void fail(std::string_view why);
 
@@ -44,6 +46,7 @@ class Outbox {
   size_t sent_ = 0;
   std::string waiting_;
   bool sending_ = false;
+  int unacknowledged_ = 0;  // bytes that the system held for the peer when that was last looked at
 };
 
 }  // namespace tessera::http

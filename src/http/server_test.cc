@@ -122,6 +122,23 @@ TEST_F(ServerTest, ExpectContinue) {
   EXPECT_EQ(client.read_response().body, "POST / hi");
 }
 
+TEST_F(ServerTest, SteadySlowReaderIsNotStalled) {
+  options_.write_stall_timeout = 500ms;
+  const std::string large(size_t{12} << 20, 'x');
+  start([&large](const Request&, const Writer& w) { w->send(text(large)); });
+  TestClient client(server_->port());
+  client.limit_receive_buffer(64 << 10);
+  client.send_request("GET", "/");
+  client.read_head();
+  // A megabyte in more than a second: that is how long the system takes no more.
+  size_t got = 0;
+  for (int round = 0; round < 100; ++round) {
+    got += client.read_bytes(16 << 10).size();
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_EQ(got + client.read_bytes(large.size() - got).size(), large.size());
+}
+
 TEST_F(ServerTest, TimeLimitThatPassesAsTheBodyArrivesIsVoid) {
   // The only I/O thread is held up until both are there: the body is read first.
   options_.io_threads = 1;

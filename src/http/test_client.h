@@ -104,6 +104,13 @@ class TestClient {
 
   std::string read_head() { return read_until("\r\n\r\n"); }
 
+  /// Fewer at the end of the connection.
+  std::string read_bytes(size_t count) {
+    while (received_.size() < count && receive()) {
+    }
+    return take(std::min(count, received_.size()));
+  }
+
   /// Whether the server has closed (or closes within the receive limit) without sending more.
   bool at_end() { return received_.empty() && !receive(); }
 
@@ -121,11 +128,6 @@ class TestClient {
       if (!receive()) return {};
     }
     return take(end + mark.size());
-  }
-  std::string read_bytes(size_t count) {
-    while (received_.size() < count && receive()) {
-    }
-    return take(std::min(count, received_.size()));
   }
   std::string take(size_t count) {
     std::string taken = received_.substr(0, count);
