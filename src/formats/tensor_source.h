@@ -41,9 +41,9 @@ class TensorSource {
   Result<Tensor> read(std::string_view name) const;
 };
 
-/// Opens DIR/model.safetensors, or DIR/model.safetensors.index.json and its shards, or ModelSlim's names for
-/// them (safetensors/weight_files.h), and checks every rule of docs/file-safety.md. Experts that are stacked
-/// in one tensor appear one by one (stacked_experts.h). kNotFound when it has none.
+/// Opens DIR/model.safetensors, or its index and shards, or ModelSlim's names for them (weight_files.h), and
+/// checks every rule of docs/file-safety.md. Experts stacked in one tensor appear one by one
+/// (stacked_experts.h), the names of a model without its head as with one. kNotFound when it has none.
 Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& directory);
 
 }  // namespace tessera::formats

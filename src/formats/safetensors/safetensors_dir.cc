@@ -101,6 +101,18 @@ class SafetensorsSource final : public TensorSource {
     return {};
   }
 
+  /// A model that was saved without its head, as embedding models are published, lacks the prefix that its
+  /// names have with one.
+  Status name_as_with_head() {
+    if (find("embed_tokens.weight") == nullptr) return {};
+    by_name_.clear();
+    for (TensorInfo& info : tensors_) {
+      if (!info.name.starts_with("model.") && !info.name.starts_with("lm_head."))
+        info.name.insert(0, "model.");
+    }
+    return index_names();
+  }
+
   /// Rule 8: the index and the shards name the same tensors.
   Status check_against(const SafetensorsIndex& index, const std::string& index_name) const {
     for (const TensorInfo& info : tensors_) {
@@ -145,6 +157,7 @@ Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory,
   }
   TRY_STATUS(source->index_names());
   TRY_STATUS(source->check_against(index, index_name));
+  TRY_STATUS(source->name_as_with_head());
   return std::unique_ptr<TensorSource>(std::move(source));
 }
 
@@ -157,6 +170,7 @@ Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& di
   auto source = std::make_unique<SafetensorsSource>();
   TRY_STATUS(source->add_file(TRY(open_model_file(root, files.file))));
   TRY_STATUS(source->index_names());
+  TRY_STATUS(source->name_as_with_head());
   return unstack_experts(std::move(source));
 }
 
