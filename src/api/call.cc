@@ -16,6 +16,7 @@ void merge(engine::Output& merged, const engine::Output& next) {
   merged.logprobs.insert(merged.logprobs.end(), next.logprobs.begin(), next.logprobs.end());
   merged.prompt_logprobs.insert(merged.prompt_logprobs.end(), next.prompt_logprobs.begin(),
                                 next.prompt_logprobs.end());
+  merged.embedding.insert(merged.embedding.end(), next.embedding.begin(), next.embedding.end());
   merged.finish = next.finish;
 }
 

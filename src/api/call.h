@@ -45,11 +45,13 @@ struct Call {
 /// Appends `next` to `merged`: text, ids and log-probabilities are joined, the rest is taken over.
 void merge(engine::Output& merged, const engine::Output& next);
 
-/// The three APIs. `id` names the answer; bodies come from outside, every error is the client's to see.
+/// The APIs. `id` names the answer; bodies come from outside, every error is the client's to see.
 /// Tokenizes and renders templates: for a worker thread, never the engine's or an I/O thread.
 Result<Call> parse_chat(std::string_view body, const ModelCard& card, std::string_view id);
 Result<Call> parse_completion(std::string_view body, const ModelCard& card, std::string_view id);
 Result<Call> parse_generate(std::string_view body, const ModelCard& card, std::string_view id);
+Result<Call> parse_embeddings(std::string_view body, const ModelCard& card, std::string_view id);
+Result<Call> parse_encode(std::string_view body, const ModelCard& card, std::string_view id);
 
 /// {"type":"stop","matched":...} and so on, as the native API says it; null while unfinished.
 Json native_finish_reason(const engine::Output& output);

@@ -142,7 +142,7 @@ Result<Call> parse_completion(std::string_view body, const ModelCard& card, std:
   const auto asked = TRY(fields.integer("max_tokens", 0, INT32_MAX));
   const Json* prompt = fields.find("prompt");
   if (!prompt) return fields.wrong("prompt", "text or token ids");
-  Prompts prompts = TRY(read_prompts(*prompt, "prompt", card));
+  Prompts prompts = TRY(read_prompts(*prompt, "prompt", card, card.limits.prompts));
   Shown shown{.logprobs = common.logprobs.has_value(), .echo = {}};
   if (echo) shown.echo = TRY(echoes(*prompt, prompts, card));
   AnswerCount count{.prompts = prompts.ids.size()};

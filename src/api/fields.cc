@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/check.h"
+
 namespace tessera::api {
 namespace {
 
@@ -20,7 +22,17 @@ std::optional<int64_t> as_integer(const Json& value) {
   return static_cast<int64_t>(number);
 }
 
+thread_local FieldNames* active_names = nullptr;
+
 }  // namespace
+
+FieldNames::FieldNames() {
+  CHECK(active_names == nullptr, "another one lives on this thread");
+  active_names = this;
+}
+FieldNames::~FieldNames() {
+  active_names = nullptr;
+}
 
 std::string shown(const Json& value) {
   if (value.is_array()) return fmt::format("a list of {}", value.size());
@@ -32,6 +44,7 @@ std::string shown(const Json& value) {
 }
 
 const Json* Fields::find(std::string_view name) const {
+  if (active_names != nullptr) active_names->seen_.insert(prefix_ + std::string(name));
   const auto at = object_.find(name);
   return at == object_.end() || at->is_null() ? nullptr : &*at;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,22 @@ class Fields {
  private:
   const Json& object_;
   std::string prefix_;
+};
+
+/// The names, with their prefixes, that this thread's Fields are asked for while it lives, one at a time: so
+/// that a test sees whether all that is read is described.
+class FieldNames {
+ public:
+  FieldNames();
+  ~FieldNames();
+  FieldNames(const FieldNames&) = delete;
+  FieldNames& operator=(const FieldNames&) = delete;
+
+  const std::set<std::string>& seen() const { return seen_; }
+
+ private:
+  friend class Fields;
+  std::set<std::string> seen_;
 };
 
 /// A list of token ids, or one; `name` for messages.

@@ -83,36 +83,6 @@ class GenerateReply : public Reply {
   std::chrono::steady_clock::time_point received_ = std::chrono::steady_clock::now();
 };
 
-Result<Prompts> read_input(const Fields& fields, const ModelCard& card) {
-  const Json* text = fields.find("text");
-  const Json* ids = fields.find("input_ids");
-  if (!text == !ids) {
-    return invalid_argument("{} given, expected exactly one of text and input_ids",
-                            text ? "text and input_ids are both" : "neither text nor input_ids is");
-  }
-  const auto is_text = [](const Json& item) { return item.is_string(); };
-  if (ids && (!ids->is_array() || std::any_of(ids->begin(), ids->end(), is_text)))
-    return fields.wrong("input_ids", "a list of token ids, or of such lists");
-  if (text && text->is_array() && !std::all_of(text->begin(), text->end(), is_text))
-    return fields.wrong("text", "a string or a list of strings");
-  return read_prompts(text ? *text : *ids, text ? "text" : "input_ids", card);
-}
-
-Result<std::vector<std::string>> read_rids(const Fields& fields, std::string_view id, size_t prompts) {
-  auto rids = TRY(fields.strings("rid"));
-  const Json* given = fields.find("rid");
-  if (given && given->is_array()) {
-    if (rids.size() != prompts)
-      return fields.wrong("rid", fmt::format("{} of them, one per prompt", prompts));
-    return rids;
-  }
-  const std::string name = rids.empty() ? std::string(id) : rids.front();
-  rids.clear();
-  for (size_t index = 0; index < prompts; ++index)
-    rids.push_back(prompts == 1 ? name : fmt::format("{}_{}", name, index));
-  return rids;
-}
-
 /// The value of `name` for prompt `index` of `count`: one for all, or a list with one each. `value_is_list`:
 /// one value is a list of numbers.
 Result<Json> own_value(const Fields& fields, std::string_view name, size_t index, size_t count,
@@ -179,7 +149,7 @@ Result<Call> parse_generate(std::string_view body, const ModelCard& card, std::s
   TRY_STATUS(refuse_unsupported(fields, kRefused));
   Call call;
   call.stream = TRY(fields.boolean("stream", false));
-  Prompts prompts = TRY(read_input(fields, card));
+  Prompts prompts = TRY(read_native_prompts(fields, card, card.limits.prompts));
   const size_t count = prompts.ids.size();
   const auto rids = TRY(read_rids(fields, id, count));
   std::vector<Answer> answers;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/json.h"
+#include "engine/pooling.h"
 #include "formats/hf/model_dir.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -36,6 +37,8 @@ struct ModelCard {
   int64_t created = 0;        // Unix seconds
   int32_t max_model_len = 0;  // tokens: prompt and answer of one request
   int32_t vocab_size = 0;
+  int32_t hidden_size = 0;                           // of an embedding
+  engine::Pooling pooling = engine::Pooling::kLast;  // of embeddings that ask for none
   SamplingDefaults defaults;
   Limits limits;
   const text::Tokenizer* tokenizer = nullptr;         // never null while serving

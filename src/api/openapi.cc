@@ -18,7 +18,7 @@ Json error_answers(bool native) {
       {"415", "The body is compressed"},
       {"429", "Too much waits already: try again after Retry-After seconds"},
       {"500", "The server failed, its log says why"},
-      {"503", "The server is shutting down, or its engine does not answer"}};
+      {"503", "The server is shutting down, its engine does not answer, or the request waited too long"}};
   for (const auto& [status, text] : kinds) {
     answers[status] = {
         {"description", text},

@@ -39,6 +39,21 @@ constexpr std::string_view kText = R"json({
       }
     }
   },
+  "/v1/embeddings": {
+    "post": {
+      "summary": "Texts as vectors of length 1",
+      "requestBody": {
+        "required": true,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EmbeddingRequest"}}}
+      },
+      "responses": {
+        "200": {
+          "description": "Done",
+          "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Embeddings"}}}
+        }
+      }
+    }
+  },
   "/v1/models": {
     "get": {
       "summary": "The served model, as a list of one",
@@ -109,6 +124,31 @@ constexpr std::string_view kText = R"json({
               }
             },
             "text/event-stream": {"schema": {"type": "string"}}
+          }
+        }
+      }
+    },
+    "put": {"$same": "post"}
+  },
+  "/encode": {
+    "post": {
+      "summary": "Prompts as vectors of length 1",
+      "requestBody": {
+        "required": true,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EncodeRequest"}}}
+      },
+      "responses": {
+        "200": {
+          "description": "Done",
+          "content": {
+            "application/json": {
+              "schema": {
+                "anyOf": [
+                  {"$ref": "#/components/schemas/Encoding"},
+                  {"type": "array", "items": {"$ref": "#/components/schemas/Encoding"}}
+                ]
+              }
+            }
           }
         }
       }

@@ -28,6 +28,17 @@ constexpr std::string_view kText = R"json({
       "error": {}
     }
   },
+  "NotOffered": {"type": "null", "description": "Refused if it is given: not supported yet"},
+  "NotOfferedFlag": {"enum": [false, null], "description": "Refused if it is true: not supported yet"},
+  "NotOfferedList": {
+    "description": "Refused if there is something in it: not supported yet",
+    "anyOf": [
+      {"type": "null"},
+      {"type": "array", "maxItems": 0},
+      {"type": "object", "maxProperties": 0},
+      {"type": "string", "maxLength": 0}
+    ]
+  },
   "SamplingFields": {
     "type": ["object", "null"],
     "properties": {
@@ -68,7 +79,14 @@ constexpr std::string_view kText = R"json({
       },
       "ignore_eos": {"type": ["boolean", "null"]},
       "skip_special_tokens": {"type": ["boolean", "null"]},
-      "no_stop_trim": {"type": ["boolean", "null"]}
+      "no_stop_trim": {"type": ["boolean", "null"]},
+      "json_schema": {"$ref": "#/components/schemas/NotOffered"},
+      "regex": {"$ref": "#/components/schemas/NotOffered"},
+      "ebnf": {"$ref": "#/components/schemas/NotOffered"},
+      "structural_tag": {"$ref": "#/components/schemas/NotOffered"},
+      "lora_path": {"$ref": "#/components/schemas/NotOffered"},
+      "custom_logit_processor": {"$ref": "#/components/schemas/NotOffered"},
+      "return_hidden_states": {"$ref": "#/components/schemas/NotOfferedFlag"}
     }
   },
   "OpenAiFields": {
@@ -139,7 +157,15 @@ constexpr std::string_view kText = R"json({
           {"type": "array", "items": {"type": "array", "items": {"type": "integer", "minimum": 0}}}
         ]
       },
-      "return_text_in_logprobs": {"type": ["boolean", "null"]}
+      "return_text_in_logprobs": {"type": ["boolean", "null"]},
+      "input_embeds": {"$ref": "#/components/schemas/NotOffered"},
+      "lora_path": {"$ref": "#/components/schemas/NotOffered"},
+      "custom_logit_processor": {"$ref": "#/components/schemas/NotOffered"},
+      "return_hidden_states": {"$ref": "#/components/schemas/NotOfferedFlag"},
+      "image_data": {"$ref": "#/components/schemas/NotOfferedList"},
+      "audio_data": {"$ref": "#/components/schemas/NotOfferedList"},
+      "video_data": {"$ref": "#/components/schemas/NotOfferedList"},
+      "session_params": {"$ref": "#/components/schemas/NotOfferedList"}
     }
   },
   "Generation": {
@@ -207,7 +233,10 @@ constexpr std::string_view kText = R"json({
       "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20, "description": "With logprobs: true only"},
       "chat_template_kwargs": {"type": ["object", "null"]},
       "response_format": {"type": ["object", "null"], "properties": {"type": {"const": "text"}}},
-      "tools": {"type": ["array", "null"], "maxItems": 0}
+      "tools": {"$ref": "#/components/schemas/NotOfferedList"},
+      "functions": {"$ref": "#/components/schemas/NotOfferedList"},
+      "input_ids": {"$ref": "#/components/schemas/NotOffered"},
+      "continue_final_message": {"$ref": "#/components/schemas/NotOfferedFlag"}
     }
   },
   "CompletionRequest": {
@@ -230,7 +259,106 @@ constexpr std::string_view kText = R"json({
       "echo": {"type": ["boolean", "null"]},
       "logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
       "best_of": {"type": ["integer", "null"], "minimum": 1, "maximum": 256, "description": "At least n; n with stream: true"},
-      "suffix": {"type": ["string", "null"], "maxLength": 0}
+      "suffix": {"$ref": "#/components/schemas/NotOfferedList"},
+      "response_format": {"$ref": "#/components/schemas/NotOffered"}
+    }
+  },
+  "VectorFields": {
+    "type": "object",
+    "properties": {
+      "dimensions": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "description": "The first so many numbers of the model's hidden state, brought to length 1 again"
+      },
+      "pooling": {
+        "enum": ["last", "mean", null],
+        "description": "Of the last token's hidden state or of the mean of all; null: as --pooling says"
+      },
+      "stream": {"$ref": "#/components/schemas/NotOfferedFlag"},
+      "lora_path": {"$ref": "#/components/schemas/NotOffered"}
+    }
+  },
+  "EmbeddingRequest": {
+    "type": "object",
+    "required": ["input"],
+    "allOf": [{"$ref": "#/components/schemas/VectorFields"}],
+    "properties": {
+      "input": {
+        "anyOf": [
+          {"type": "string"},
+          {"type": "array", "items": {"type": "integer", "minimum": 0}},
+          {
+            "type": "array",
+            "maxItems": 1024,
+            "items": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer", "minimum": 0}}]}
+          }
+        ]
+      },
+      "model": {"type": ["string", "null"]},
+      "encoding_format": {
+        "enum": ["float", "base64", null],
+        "description": "base64: of the numbers as little-endian float32"
+      },
+      "rid": {"type": ["string", "null"]}
+    }
+  },
+  "EncodeRequest": {
+    "type": "object",
+    "description": "Exactly one of text and input_ids",
+    "allOf": [{"$ref": "#/components/schemas/VectorFields"}],
+    "oneOf": [
+      {"required": ["text"], "properties": {"text": {"type": ["string", "array"]}}},
+      {"required": ["input_ids"], "properties": {"input_ids": {"type": "array"}}}
+    ],
+    "properties": {
+      "text": {
+        "anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "maxItems": 1024, "items": {"type": "string"}}]
+      },
+      "input_ids": {
+        "anyOf": [
+          {"type": "null"},
+          {"type": "array", "items": {"type": "integer", "minimum": 0}},
+          {"type": "array", "maxItems": 1024, "items": {"type": "array", "items": {"type": "integer", "minimum": 0}}}
+        ]
+      },
+      "rid": {"anyOf": [{"type": "null"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+      "is_cross_encoder_request": {"$ref": "#/components/schemas/NotOfferedFlag"},
+      "image_data": {"$ref": "#/components/schemas/NotOfferedList"},
+      "audio_data": {"$ref": "#/components/schemas/NotOfferedList"},
+      "video_data": {"$ref": "#/components/schemas/NotOfferedList"}
+    }
+  },
+  "Vector": {
+    "anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string", "contentEncoding": "base64"}]
+  },
+  "Embeddings": {
+    "type": "object",
+    "required": ["object", "data", "model", "usage"],
+    "properties": {
+      "object": {"const": "list"},
+      "data": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["object", "index", "embedding"],
+          "properties": {
+            "object": {"const": "embedding"},
+            "index": {"type": "integer", "minimum": 0},
+            "embedding": {"$ref": "#/components/schemas/Vector"}
+          }
+        }
+      },
+      "model": {"type": "string"},
+      "usage": {"$ref": "#/components/schemas/Usage"}
+    }
+  },
+  "Encoding": {
+    "type": "object",
+    "required": ["embedding", "meta_info"],
+    "properties": {
+      "embedding": {"type": "array", "items": {"type": "number"}},
+      "meta_info": {"type": "object", "required": ["id", "finish_reason", "prompt_tokens"]}
     }
   },
   "Usage": {

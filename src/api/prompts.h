@@ -1,6 +1,7 @@
 // Prompts as the completion APIs take them: text, token ids, or a list of either.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "api/fields.h"
@@ -18,7 +19,14 @@ struct Prompts {
 Result<std::vector<int32_t>> encode_prompt(std::string_view text, bool add_special_tokens,
                                            const ModelCard& card);
 
-/// "text", ["text", ...], [1, 2], [[1, 2], ...]. Text is encoded with the tokenizer's own special tokens.
-Result<Prompts> read_prompts(const Json& value, std::string_view name, const ModelCard& card);
+/// "text", ["text", ...], [1, 2], [[1, 2], ...], at most `most` prompts. Text is encoded with the tokenizer's
+/// own special tokens.
+Result<Prompts> read_prompts(const Json& value, std::string_view name, const ModelCard& card, size_t most);
+
+/// The native APIs' prompts: of exactly one of text and input_ids.
+Result<Prompts> read_native_prompts(const Fields& fields, const ModelCard& card, size_t most);
+
+/// The native APIs' names of `prompts` requests: `rid`, one for all or one each, else made of `id`.
+Result<std::vector<std::string>> read_rids(const Fields& fields, std::string_view id, size_t prompts);
 
 }  // namespace tessera::api

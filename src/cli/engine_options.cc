@@ -40,6 +40,13 @@ void add_engine_options(CLI::App& command, EngineArguments& arguments) {
                   "prompt tokens per step, should --chunked-prefill-size be more")
       ->check(CLI::Range(1, kMost))
       ->capture_default_str();
+  // SGLang has it as this variable alone, with the same default.
+  command
+      .add_option("--req-waiting-timeout", arguments.req_waiting_timeout_s,
+                  "seconds until a request that has not begun gets status 503; -1: it may wait for ever")
+      ->envname("SGLANG_REQ_WAITING_TIMEOUT")
+      ->check(CLI::Range(-1.0, 1e9))
+      ->capture_default_str();
   command
       .add_option(
           "--max-step-stretch", arguments.max_step_stretch,
@@ -65,6 +72,7 @@ void add_engine_options(CLI::App& command, EngineArguments& arguments) {
 
 Status apply_engine_options(const EngineArguments& arguments, engine::EngineOptions& options) {
   options.chunked_prefill_size = std::min(options.chunked_prefill_size, arguments.max_prefill_tokens);
+  options.queue_timeout_s = std::max(0.0, arguments.req_waiting_timeout_s);
   options.max_step_stretch = arguments.max_step_stretch;
   options.schedule_policy = TRY(engine::parse_schedule_policy(arguments.schedule_policy));
   options.schedule_conservativeness = arguments.schedule_conservativeness;
@@ -85,6 +93,7 @@ void describe(const EngineArguments& arguments, nlohmann::ordered_json& info) {
   info["page_size"] = arguments.page_size;
   info["disable_radix_cache"] = arguments.disable_radix_cache;
   info["max_prefill_tokens"] = arguments.max_prefill_tokens;
+  info["req_waiting_timeout"] = arguments.req_waiting_timeout_s;
   info["schedule_policy"] = arguments.schedule_policy;
   info["schedule_conservativeness"] = arguments.schedule_conservativeness;
   info["speculative_algorithm"] = arguments.speculative_algorithm.empty()

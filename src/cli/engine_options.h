@@ -17,6 +17,7 @@ struct EngineArguments {
   int32_t page_size = engine::kDefaultPageSize;
   bool disable_radix_cache = false;
   int32_t max_prefill_tokens = 16384;
+  double req_waiting_timeout_s = -1;  // 0 and below: none
   double max_step_stretch = 2.0;
   std::string schedule_policy = "fcfs";
   double schedule_conservativeness = 1.0;

@@ -37,6 +37,7 @@ void add_limits(CLI::App& command, HttpOptions& options) {
   add_count(command, "--max-json-depth", options.limits.json_depth, "of a request's body");
   add_count(command, "--max-messages", options.limits.messages, "of a chat request");
   add_count(command, "--max-prompts", options.limits.prompts, "of a request, n counted");
+  add_count(command, "--max-inputs", options.limits.inputs, "of a request for embeddings");
   add_seconds(command, "--header-timeout", options.header_timeout_s, "seconds for a request's headers");
   add_seconds(command, "--body-timeout", options.body_timeout_s, "seconds for a request's body");
   add_seconds(command, "--keep-alive-timeout", options.keep_alive_timeout_s,

@@ -69,6 +69,8 @@ Result<api::ModelCard> make_card(const ServeOptions& options, const engine::Open
                                     .eos_token_ids = model.eos_token_ids};
   api::ModelCard card =
       TRY(api::make_model_card(directory, options.served_model_name, longest, info.vocab_size));
+  card.hidden_size = info.hidden_size;
+  card.pooling = TRY(engine::parse_pooling(options.pooling));
   card.tokenizer = model.tokenizer.get();
   card.chat_template = model.chat_template.get();
   card.limits = options.http.limits;

@@ -17,6 +17,7 @@ struct NoEffect {
 };
 constexpr std::array kNoEffect = {
     NoEffect{"--trust-remote-code", 0},
+    NoEffect{"--is-embedding", 0},
     NoEffect{"--attention-backend", 1},
     NoEffect{"--sampling-backend", 1},
     NoEffect{"--grammar-backend", 1},
@@ -42,6 +43,11 @@ void add_names(CLI::App& command, ServeOptions& options) {
   command.add_option("--served-model-name", options.served_model_name, "name in the API (default: the path)");
   command.add_option("--chat-template", options.chat_template,
                      "Jinja file instead of the model's own template");
+  command
+      .add_option("--pooling", options.pooling,
+                  "what an embedding is made of: the last token's hidden state, or the mean of all")
+      ->check(CLI::IsMember({"last", "mean"}))
+      ->capture_default_str();
 }
 
 void add_model(CLI::App& command, ServeOptions& options) {
@@ -158,6 +164,7 @@ nlohmann::ordered_json describe(const ServeOptions& options) {
       {"quantization", options.quantization.empty() ? nlohmann::ordered_json()
                                                     : nlohmann::ordered_json(options.quantization)},
       {"device", "cpu"},
+      {"pooling", options.pooling},
       {"max_running_requests", options.max_running_requests},
       {"max_queued_requests", options.max_queued_requests},
       {"max_queued_tokens", options.max_queued_tokens},

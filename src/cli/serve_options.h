@@ -26,7 +26,8 @@ struct ServeOptions {
   std::string kv_cache_dtype = "auto";
   std::string quantization;
   models::LoadFormat load_format = models::LoadFormat::kAuto;
-  std::string chat_template;  // a file; empty: the model's own
+  std::string chat_template;     // a file; empty: the model's own
+  std::string pooling = "last";  // of embeddings that ask for none
   std::string device = "auto";
   std::string log_level = "info";
   int32_t context_length = 0;  // 0: the model's

@@ -89,6 +89,16 @@ Status check_logprobs(const Request& request, const ExecutorInfo& info) {
   return {};
 }
 
+Status check_pooling(const Request& request) {
+  if (!request.pooling) return {};
+  if (request.max_new_tokens > 0) {
+    return invalid_argument("an embedding is wanted and max_new_tokens={}, expected 0",
+                            request.max_new_tokens);
+  }
+  if (request.logprobs) return invalid_argument("an embedding is wanted and logprobs, expected one of them");
+  return {};
+}
+
 }  // namespace
 
 Status check_request(const Request& request, const ExecutorInfo& info) {
@@ -100,6 +110,7 @@ Status check_request(const Request& request, const ExecutorInfo& info) {
   TRY_STATUS(check_tokens(request.prompt_ids, info));
   TRY_STATUS(check_sampling(request, info));
   TRY_STATUS(check_logprobs(request, info));
+  TRY_STATUS(check_pooling(request));
   return check_stops(request);
 }
 

@@ -239,6 +239,10 @@ Status check_options(const EngineOptions& options) {
     return invalid_argument("max_queued_tokens={} is out of range, expected >= 1", options.max_queued_tokens);
   }
   // Written so that a NaN fails them.
+  if (!(options.queue_timeout_s >= 0)) {
+    return invalid_argument("queue_timeout_s={} is out of range, expected 0 (no limit) or more",
+                            options.queue_timeout_s);
+  }
   if (!(options.max_step_stretch == 0 || options.max_step_stretch >= 1.2)) {
     return invalid_argument("max_step_stretch={} is out of range, expected 0 (no limit) or >= 1.2",
                             options.max_step_stretch);

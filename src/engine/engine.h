@@ -27,6 +27,9 @@ struct EngineOptions {
   int32_t max_queued_requests = 1024;                         // more are refused: kResourceExhausted
   int64_t max_queued_tokens = int64_t{1} << 20;               // of waiting prompts; one request always fits
   int32_t chunked_prefill_size = kDefaultChunkedPrefillSize;  // prompt tokens per step, over all requests
+  // A request that has waited longer for its first step ends with kUnavailable; 0: it waits as long as it
+  // takes. Counted from the turn that takes it in.
+  double queue_timeout_s = 0;
   // A step with prompt tokens lasts at most so many times as long as one without; longer while more prompts
   // wait than answers are under way (step_budget.h). 0: as long as it takes.
   double max_step_stretch = 2.0;
@@ -56,6 +59,7 @@ struct EngineStats {
   int64_t cached_tokens = 0;  // of those, found in the cache
   int64_t generated_tokens = 0;
   int64_t retractions = 0;
+  int64_t queue_timeouts = 0;     // requests that waited too long for their first step
   int64_t draft_steps = 0;        // decode rows with drafts behind them ...
   int64_t draft_step_tokens = 0;  // ... and tokens that they gave: 1 and the drafts that were right
 

@@ -19,6 +19,7 @@ struct Client {
   std::string text = {};
   std::vector<int32_t> ids = {};
   std::string logprobs = {};  // of prompt and answer, every bit of them
+  std::vector<float> embedding = {};
   int32_t prompt_tokens = 0;
   int32_t cached_tokens = 0;
   int32_t retractions = 0;
@@ -38,6 +39,7 @@ struct Client {
       for (const sampling::Logprobs& at : *list)
         logprobs += show(at);
     }
+    embedding.insert(embedding.end(), output.embedding.begin(), output.embedding.end());
     prompt_tokens = output.prompt_tokens;
     cached_tokens = output.cached_tokens;
     retractions = output.retractions;
@@ -85,6 +87,11 @@ inline FakeExecutor::Script says(size_t prompt_tokens, std::vector<int32_t> answ
     const size_t at = history.size() - prompt_tokens;
     return at < answer.size() ? answer[at] : kEos;
   };
+}
+
+/// Only the prompt's embedding.
+inline Request embed(std::vector<int32_t> prompt, Pooling pooling) {
+  return {.prompt_ids = std::move(prompt), .max_new_tokens = 0, .pooling = pooling};
 }
 
 inline Request greedy(std::vector<int32_t> prompt, int32_t max_new_tokens) {

@@ -54,9 +54,19 @@ class FakeExecutor : public Executor {
 
   const ExecutorInfo& info() const override { return info_; }
 
-  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) override {
+  /// The hidden state after `history`, [hidden]: a function of all of it.
+  static std::vector<float> hidden_state(std::span<const int32_t> history, int32_t hidden_size) {
+    std::vector<float> state;
+    for (int32_t at = 0; at < hidden_size; ++at)
+      state.push_back(static_cast<float>(sampling::random_unit(~chain(history), static_cast<uint64_t>(at))) -
+                      0.5F);
+    return state;
+  }
+
+  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits,
+              std::span<float> hidden) override {
     if (hook_) TRY_STATUS(hook_(chunks));
-    TRY_STATUS(check_batch(chunks, logits));
+    TRY_STATUS(check_batch(chunks, logits, hidden));
     // All is written before anything is read: a page that two sequences write to cannot go unnoticed.
     for (const SequenceChunk& chunk : chunks)
       write(chunk);
@@ -66,6 +76,12 @@ class FakeExecutor : public Executor {
       const std::vector<int32_t> history = TRY(read(chunk));
       for (size_t back = chunk.rows(); back > 0; --back) {
         fill(std::span(history).first(history.size() - back + 1), logits.subspan(vocab * row++, vocab));
+      }
+      for (size_t back = chunk.hidden_rows(); back > 0; --back) {
+        const auto state =
+            hidden_state(std::span(history).first(history.size() - back + 1), info_.hidden_size);
+        std::ranges::copy(state, hidden.begin());
+        hidden = hidden.subspan(state.size());
       }
     }
     return {};
@@ -98,11 +114,13 @@ class FakeExecutor : public Executor {
                   static_cast<size_t>(position % info_.page_size)];
   }
 
-  Status check_batch(std::span<const SequenceChunk> chunks, std::span<const float> logits) const {
+  Status check_batch(std::span<const SequenceChunk> chunks, std::span<const float> logits,
+                     std::span<const float> hidden) const {
     if (chunks.empty()) return internal_error("a step without chunks");
-    size_t rows = 0;
+    size_t rows = 0, hidden_rows = 0;
     for (const SequenceChunk& chunk : chunks) {
       rows += chunk.rows();
+      hidden_rows += chunk.hidden_rows();
       const int64_t end = int64_t{chunk.start} + static_cast<int64_t>(chunk.ids.size());
       if (chunk.ids.empty() || chunk.start < 0 || end > info_.max_context) {
         return internal_error("a chunk of {} tokens at {}, expected a run within the context of {}",
@@ -121,6 +139,10 @@ class FakeExecutor : public Executor {
       }
     }
     TRY_STATUS(check_sharing(chunks));
+    if (hidden.size() != hidden_rows * static_cast<size_t>(info_.hidden_size)) {
+      return internal_error("room for {} numbers of hidden states, expected {} rows of {}", hidden.size(),
+                            hidden_rows, info_.hidden_size);
+    }
     if (logits.size() != rows * static_cast<size_t>(info_.vocab_size)) {
       return internal_error("room for {} logits, expected {} rows of {}", logits.size(), rows,
                             info_.vocab_size);

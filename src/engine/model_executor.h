@@ -18,7 +18,8 @@ class ModelExecutor : public Executor {
       : model_(std::move(model)), cache_(std::move(cache)), info_(info) {}
 
   const ExecutorInfo& info() const override { return info_; }
-  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) override;
+  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits,
+              std::span<float> hidden) override;
   ThreadPool& workers() override { return model_->workers(); }
 
  private:

@@ -86,6 +86,7 @@ Result<OpenedModel> open_model(const OpenOptions& options) {
   auto model = TRY(models::Model::load(options.load));
   opened.report = model->report();
   ExecutorInfo info{.vocab_size = model->config().vocab,
+                    .hidden_size = model->config().hidden,
                     .max_context = choose_context(options, model->config()),
                     .page_size = options.page_size,
                     .page_count = 0};

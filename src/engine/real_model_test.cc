@@ -1,5 +1,5 @@
-// A real, tiny model under random schedules: whatever happens around a request, its tokens and their logprobs
-// are the same to the bit as alone, in one chunk, on one thread, without any cache.
+// A real, tiny model under random schedules: whatever happens around a request, its tokens, their logprobs
+// and embeddings are the same to the bit as alone, in one chunk, on one thread, without any cache.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -61,6 +61,7 @@ EngineStats serve(const Variant& variant, const Machine& machine, const EngineOp
                   std::deque<Arrival>& arrivals) {
   auto model = make_model(variant, machine.threads);
   const ExecutorInfo info{.vocab_size = kByteVocab,
+                          .hidden_size = model->config().hidden,
                           .max_context = kContext,
                           .page_size = machine.page_size,
                           .page_count = machine.page_count};
@@ -95,6 +96,8 @@ std::deque<Arrival> random_arrivals(std::mt19937& random) {
     if (between(0, 3) == 0) request.sampling.repetition_penalty = 1.3F;
     request.ignore_eos = true;
     request.logprobs.emplace();
+    if (between(0, 3) == 0)
+      request = embed(request.prompt_ids, between(0, 1) == 0 ? Pooling::kLast : Pooling::kMean);
     arrivals.push_back({.request = std::move(request), .step = step});
   }
   return arrivals;
@@ -129,6 +132,7 @@ void compare(const Variant& variant, uint32_t seed) {
     for (size_t at = 0; at < alone.size(); ++at) {
       EXPECT_EQ(together[at].client.ids, alone[at].client.ids) << "request " << at;
       EXPECT_EQ(together[at].client.logprobs, alone[at].client.logprobs) << "request " << at;
+      EXPECT_EQ(together[at].client.embedding, alone[at].client.embedding) << "request " << at;
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/pooling.h"
 #include "sampling/logprobs.h"
 #include "sampling/sampling_params.h"
 
@@ -29,7 +30,8 @@ struct Request {
   bool keep_stop =
       false;  // SGLang's no_stop_trim: the text of the stop string or stop token stays in the output
   std::optional<sampling::LogprobRequest> logprobs = {};  // of every new token; absent: of none
-  int32_t prompt_logprobs_from = -1;  // with `logprobs`: of prompt tokens from this one on; -1: of none
+  int32_t prompt_logprobs_from = -1;    // with `logprobs`: of prompt tokens from this one on; -1: of none
+  std::optional<Pooling> pooling = {};  // the prompt's embedding is the answer; there are no new tokens then
 };
 
 struct FinishReason {
@@ -51,6 +53,7 @@ struct Output {
   // With the first piece: of prompt tokens max(1, prompt_logprobs_from) and up; nothing stands before token
   // 0.
   std::vector<sampling::Logprobs> prompt_logprobs = {};
+  std::vector<float> embedding = {};        // [hidden], with `pooling` and the last piece; not normalised
   std::optional<FinishReason> finish = {};  // set on the last piece, and only there
 };
 

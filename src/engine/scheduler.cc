@@ -29,8 +29,10 @@ Scheduler::Scheduler(Executor& executor, const text::Tokenizer& tokenizer, const
 
 void Scheduler::add(RequestId id, Request request, OutputCallback callback) {
   const uint64_t seed = request.sampling.seed.value_or(sampling::random_bits(random_seed_, id));
-  waiting_.add(std::make_unique<Sequence>(id, std::move(request), std::move(callback), seed, tokenizer_,
-                                          options_.eos_token_ids));
+  auto sequence = std::make_unique<Sequence>(id, std::move(request), std::move(callback), seed, tokenizer_,
+                                             options_.eos_token_ids);
+  if (options_.queue_timeout_s > 0) sequence->set_deadline(clock_() + options_.queue_timeout_s);
+  waiting_.add(std::move(sequence));
 }
 
 void Scheduler::abort(RequestId id, const Error& why) {
@@ -54,7 +56,22 @@ void Scheduler::abort_all(const Error& why) {
   waiting_.clear();
 }
 
+void Scheduler::expire() {
+  if (options_.queue_timeout_s <= 0 || waiting_.empty()) return;
+  const double now = clock_();
+  std::vector<RequestId> late;
+  for (const auto& sequence : waiting_.sequences()) {
+    if (sequence->expired(now)) late.push_back(sequence->id());
+  }
+  for (const RequestId id : late) {
+    ++totals_.queue_timeouts;
+    waiting_.remove(id)->abort(unavailable(
+        "the request waited for more than {} s, as long as it may, try again", options_.queue_timeout_s));
+  }
+}
+
 void Scheduler::step() {
+  expire();
   if (idle()) return;
   {
     const Span span("plan");
@@ -81,14 +98,17 @@ void Scheduler::step() {
 
 /// How long it took, in seconds.
 Result<double> Scheduler::execute() {
-  size_t rows = 0;
-  for (const SequenceChunk& chunk : chunks_)
-    rows += chunk.rows();
-  const size_t logits = rows * static_cast<size_t>(info_.vocab_size);
+  size_t logits = 0, hidden = 0;
+  for (const SequenceChunk& chunk : chunks_) {
+    logits += chunk.rows() * static_cast<size_t>(info_.vocab_size);
+    hidden += chunk.hidden_rows() * static_cast<size_t>(info_.hidden_size);
+  }
   logits_.reserve(logits * sizeof(float));
+  hidden_.reserve(hidden * sizeof(float));
   const Span span("forward", {"requests", static_cast<int64_t>(batch_.size())});
   const double start = clock_();
-  TRY_STATUS(executor_.step(chunks_, std::span(logits_.as<float>(), logits)));
+  TRY_STATUS(executor_.step(chunks_, std::span(logits_.as<float>(), logits),
+                            std::span(hidden_.as<float>(), hidden)));
   const double seconds = clock_() - start;
   ++totals_.steps;
   totals_.step_seconds += seconds;
@@ -102,10 +122,14 @@ void Scheduler::settle(double seconds) {
   const Span span("sample");
   const auto vocab = static_cast<size_t>(info_.vocab_size);
   const float* row = logits_.as<float>();
+  const float* states = hidden_.as<float>();
   draws_.clear();
   for (size_t at = 0; at < batch_.size(); ++at) {
     Sequence& sequence = *batch_[at];
     const SequenceChunk& chunk = chunks_[at];
+    const bool pooled = pool(sequence, chunk, states);
+    states += chunk.hidden_rows() * static_cast<size_t>(info_.hidden_size);
+    if (!pooled) continue;
     const bool filled = sequence.prefilling();
     sequence.advance(chunk);
     // At once, not at its end: whoever waits for the same prompt may begin.
@@ -123,6 +147,17 @@ void Scheduler::settle(double seconds) {
   }
   if (decode_rows_ > 0) decode_rate_.add(static_cast<double>(totals_.generated_tokens - before), seconds);
   if (prompt_rows_ > 0) prefill_rate_.add(prompt_rows_, seconds);
+}
+
+/// False when its hidden states ended it: they cannot be another's.
+bool Scheduler::pool(Sequence& sequence, const SequenceChunk& chunk, const float* states) const {
+  if (chunk.hidden_rows() == 0) return true;
+  const auto width = static_cast<size_t>(info_.hidden_size);
+  const Status pooled = sequence.pool({states, chunk.hidden_rows() * width}, width);
+  if (pooled) return true;
+  LOG_ERROR("request {} failed: {}", sequence.id(), pooled.error().message());
+  sequence.abort(pooled.error());
+  return false;
 }
 
 /// A row that cannot be drawn from ends its own request and no other.

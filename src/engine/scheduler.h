@@ -1,7 +1,7 @@
 // Scheduler: which tokens of which requests make up the next step, and what becomes of the result. Pure: no
-// thread of its own, no lock, and one clock, whose only say is how many prompt tokens a step takes; step() is
-// one turn of the engine and tests drive it by hand. README.md says what holds before and after every call.
-// Not thread-safe: the engine thread owns it.
+// thread of its own, no lock, and one clock, whose only say is how many prompt tokens a step takes and who
+// has waited too long; step() is one turn of the engine and tests drive it by hand. README.md says what holds
+// before and after every call. Not thread-safe: the engine thread owns it.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,8 @@ class Scheduler {
   /// Requests that have not had their last output.
   int32_t size() const { return waiting_.size() + static_cast<int32_t>(running_.size()); }
 
-  /// One turn, if not idle: admits, runs the executor once, draws, tells the clients.
+  /// One turn, if not idle: admits, runs the executor once, draws, tells the clients. Whoever has waited too
+  /// long for a first step gets none.
   void step();
 
   /// Forgets the prefixes that no request holds.
@@ -72,8 +73,10 @@ class Scheduler {
   bool full() const { return static_cast<int32_t>(running_.size()) >= options_.max_running_requests; }
 
   // What becomes of them: scheduler.cc
+  void expire();
   Result<double> execute();
   void settle(double seconds);
+  bool pool(Sequence& sequence, const SequenceChunk& chunk, const float* states) const;
   void take(Sequence& sequence, const Result<sampling::Drawn>& drawn);
   void sweep();
   void end(Sequence& sequence);
@@ -89,7 +92,7 @@ class Scheduler {
   std::vector<SequencePtr> running_;  // in order of admission
   StepBudget budget_;
   sampling::BatchSampler sampler_;
-  AlignedBuffer logits_;
+  AlignedBuffer logits_, hidden_;
 
   // The step being made: batch_[i] computes chunks_[i].
   std::vector<Sequence*> batch_;

@@ -269,8 +269,9 @@ TEST(Scheduler, AFailedStepEndsItsRequestsAndNoOthers) {
 class SpoiledExecutor : public FakeExecutor {
  public:
   using FakeExecutor::FakeExecutor;
-  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits) override {
-    TRY_STATUS(FakeExecutor::step(chunks, logits));
+  Status step(std::span<const SequenceChunk> chunks, std::span<float> logits,
+              std::span<float> hidden) override {
+    TRY_STATUS(FakeExecutor::step(chunks, logits, hidden));
     size_t row = 0;
     for (const SequenceChunk& chunk : chunks) {
       if (chunk.rows() == 0) continue;

@@ -41,6 +41,7 @@ int64_t Sequence::promised_tokens(double share) const {
 }
 
 std::span<const int32_t> Sequence::reusable_ids() const {
+  if (request_.pooling == Pooling::kMean) return {};
   const int32_t most = scores_prompt() ? scored_ - 1 : token_count() - 1;
   return std::span(ids_).first(static_cast<size_t>(most));
 }
@@ -56,6 +57,7 @@ void Sequence::admit(int32_t cached) {
 
 void Sequence::retract() {
   set_drafts({});
+  pooled_.clear();
   computed_ = 0;
   ++retractions_;
   enter(kQueuePhase);
@@ -76,8 +78,12 @@ void Sequence::enter(const char* phase) {
 
 SequenceChunk Sequence::next_chunk(int32_t limit) const {
   using Logits = SequenceChunk::Logits;
+  using Hidden = SequenceChunk::Hidden;
   int32_t end = std::min(limit, token_count() - computed_) + computed_;
   Logits logits = end == token_count() && request_.max_new_tokens > 0 ? Logits::kLast : Logits::kNone;
+  Hidden hidden = Hidden::kNone;
+  if (request_.pooling == Pooling::kMean) hidden = Hidden::kAll;
+  if (request_.pooling == Pooling::kLast && end == token_count()) hidden = Hidden::kLast;
   if (drafts_ > 0) {
     end += drafts();
     logits = Logits::kAll;
@@ -94,7 +100,8 @@ SequenceChunk Sequence::next_chunk(int32_t limit) const {
       .ids = std::span(ids_).subspan(static_cast<size_t>(computed_), static_cast<size_t>(end - computed_)),
       .start = computed_,
       .pages = table_.pages,
-      .logits = logits};
+      .logits = logits,
+      .hidden = hidden};
 }
 
 void Sequence::set_drafts(std::span<const int32_t> drafts) {
@@ -126,7 +133,10 @@ void Sequence::advance(const SequenceChunk& chunk) {
   computed_ += static_cast<int32_t>(chunk.ids.size() - drafts_);
   if (was_prefilling && !prefilling()) enter(kDecodePhase);
   DCHECK(computed_ <= token_count());
-  if (request_.max_new_tokens == 0 && !prefilling()) finish({}, {.kind = FinishReason::Kind::kLength});
+  if (request_.max_new_tokens > 0 || prefilling()) return;
+  Output output;
+  if (request_.pooling) output.embedding = pooled_.mean();
+  finish(std::move(output), {.kind = FinishReason::Kind::kLength});
 }
 
 bool Sequence::is_stop_token(int32_t token) const {

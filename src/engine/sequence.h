@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,9 +48,13 @@ class Sequence {
   bool prefilling() const { return computed_ < prefill_end_; }
   bool finished() const { return finished_; }
 
+  /// Until when it waits for its first step, on the scheduler's clock; else for ever.
+  void set_deadline(double seconds) { deadline_ = seconds; }
+  bool expired(double now) const { return !admitted_ && now > deadline_; }
+
   std::span<const int32_t> ids() const { return std::span(ids_).first(static_cast<size_t>(token_count())); }
   /// The beginning that may be taken from the cache: the last token must be computed for its logits, and so
-  /// must all whose logprobs are wanted.
+  /// must all whose logprobs are wanted, and all that a mean is taken of.
   std::span<const int32_t> reusable_ids() const;
 
   PageTable& table() { return table_; }
@@ -70,6 +75,9 @@ class Sequence {
 
   /// What is to be made of the logits of `chunk`, its next_chunk().
   sampling::Draw draw(const SequenceChunk& chunk, std::span<const float> logits);
+
+  /// Before advance(): the hidden states of `chunk`, F32 [rows, width]. kInternal when they are not finite.
+  Status pool(std::span<const float> states, size_t width) { return pooled_.add(states, width); }
 
   /// `chunk` is in the cache. A request for no tokens is finished when its prompt is.
   void advance(const SequenceChunk& chunk);
@@ -103,6 +111,8 @@ class Sequence {
   int32_t scored_;  // the next prompt token whose logprobs are wanted; prompt_tokens_: no more
   std::vector<sampling::Logprobs> prompt_logprobs_;
   std::optional<sampling::TokenCounts> counts_;  // with penalties
+  PooledRows pooled_;                            // with pooling
+  double deadline_ = std::numeric_limits<double>::infinity();
   PageTable table_;
   AnswerText text_;
   const char* phase_ = kQueuePhase;

@@ -19,11 +19,18 @@ std::string golden_dir(const std::string& name);
 std::string quantized_golden_dir(const std::string& name);
 /// Of DIRECTORY/golden.safetensors.
 std::vector<Sequence> golden_sequences(const std::string& directory);
+/// Of DIRECTORY/golden_hidden.safetensors: the same sequences' hidden states behind the final norm, [ids,
+/// hidden].
+std::vector<std::vector<float>> golden_hidden_states(const std::string& directory);
 
 /// Logits [ids, vocab] of one sequence, in one step.
 std::vector<float> run_alone(Model& model, const std::vector<int32_t>& ids);
 /// The same in steps of at most `chunk` tokens.
 std::vector<float> run_in_chunks(Model& model, const std::vector<int32_t>& ids, int32_t chunk);
+/// Hidden states [ids, hidden] behind the final norm, in steps of at most `chunk` tokens. With `logits` those
+/// of all tokens are asked for too.
+std::vector<float> hidden_in_chunks(Model& model, const std::vector<int32_t>& ids, int32_t chunk,
+                                    bool logits);
 /// All sequences in one step.
 std::vector<std::vector<float>> run_together(Model& model, const std::vector<Sequence>& sequences);
 

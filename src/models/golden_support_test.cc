@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <numeric>
 
-#include "formats/tensor_source.h"
-#include "formats/test_directory.h"
+#include "formats/golden_file.h"
 #include "models/golden_support.h"
 
 namespace tessera::models {
@@ -52,21 +50,29 @@ std::string quantized_golden_dir(const std::string& name) {
 }
 
 std::vector<Sequence> golden_sequences(const std::string& golden) {
-  // The reader opens directories: give it one in which the golden is the model.
-  const formats::TestDirectory copy;
-  std::filesystem::copy_file(golden + "/golden.safetensors", copy.path() + "/model.safetensors");
-  const auto source = formats::open_safetensors_dir(copy.path());
-  EXPECT_TRUE(source.has_value()) << (source ? "" : source.error().message());
+  const auto source = formats::open_golden(golden + "/golden.safetensors");
   std::vector<Sequence> sequences;
-  for (int i = 0; source.has_value() && (*source)->find("input_ids_" + std::to_string(i)) != nullptr; ++i) {
-    const auto ids = (*source)->read(std::string_view("input_ids_" + std::to_string(i)));
-    const auto logits = (*source)->read("logits_" + std::to_string(i));
+  for (int i = 0; source->find("input_ids_" + std::to_string(i)) != nullptr; ++i) {
+    const auto ids = source->read(std::string_view("input_ids_" + std::to_string(i)));
+    const auto logits = source->read("logits_" + std::to_string(i));
     const auto id_span = ids->as<int64_t>();
     const auto logit_span = logits->as<float>();
     sequences.push_back({{id_span.begin(), id_span.end()}, {logit_span.begin(), logit_span.end()}});
   }
   EXPECT_GE(sequences.size(), 2U) << golden;
   return sequences;
+}
+
+std::vector<std::vector<float>> golden_hidden_states(const std::string& golden) {
+  const auto source = formats::open_golden(golden + "/golden_hidden.safetensors");
+  std::vector<std::vector<float>> states;
+  for (int i = 0; source->find("hidden_" + std::to_string(i)) != nullptr; ++i) {
+    const auto hidden = source->read("hidden_" + std::to_string(i));
+    const auto span = hidden->as<float>();
+    states.emplace_back(span.begin(), span.end());
+  }
+  EXPECT_GE(states.size(), 2U) << golden;
+  return states;
 }
 
 std::vector<std::vector<float>> run_together(Model& model, const std::vector<Sequence>& sequences) {
@@ -114,6 +120,31 @@ std::vector<float> run_in_chunks(Model& model, const std::vector<int32_t>& ids, 
     const auto status =
         model.forward(chunks, *cache,
                       {all.data() + start * static_cast<size_t>(vocab), static_cast<int64_t>(count), vocab});
+    EXPECT_TRUE(status.has_value()) << (status ? "" : status.error().message());
+  }
+  return all;
+}
+
+std::vector<float> hidden_in_chunks(Model& model, const std::vector<int32_t>& ids, int32_t chunk,
+                                    bool logits) {
+  int32_t page_count = 0;
+  const auto tables = make_page_tables({ids.size()}, page_count);
+  auto cache = model.make_cache(kPageSize, page_count);
+  const auto vocab = static_cast<int64_t>(model.config().vocab);
+  const auto width = static_cast<int64_t>(model.config().hidden);
+  std::vector<float> all(ids.size() * static_cast<size_t>(width)),
+      unread(ids.size() * static_cast<size_t>(vocab));
+  const std::span<const int32_t> span = ids;
+  for (size_t start = 0; start < ids.size(); start += static_cast<size_t>(chunk)) {
+    const size_t count = std::min(static_cast<size_t>(chunk), ids.size() - start);
+    const auto rows = static_cast<int64_t>(count);
+    const std::vector<Chunk> chunks{{.ids = span.subspan(start, count),
+                                     .start = static_cast<int32_t>(start),
+                                     .pages = tables.front(),
+                                     .logits = logits ? Chunk::Logits::kAll : Chunk::Logits::kNone,
+                                     .hidden = Chunk::Hidden::kAll}};
+    const auto status = model.forward(chunks, *cache, {unread.data(), logits ? rows : 0, vocab},
+                                      {all.data() + start * static_cast<size_t>(width), rows, width});
     EXPECT_TRUE(status.has_value()) << (status ? "" : status.error().message());
   }
   return all;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -48,10 +49,16 @@ struct DummyOptions {
 /// New tokens of one sequence. Tokens take positions start .. start + ids.size() - 1.
 struct Chunk {
   enum class Logits : uint8_t { kNone, kLast, kAll };
+  enum class Hidden : uint8_t { kNone, kLast, kAll };
   std::span<const int32_t> ids;    // [tokens] >= 1
   int32_t start = 0;               // tokens already in the cache
   std::span<const int32_t> pages;  // page of position p is pages[p / page_size]
-  Logits logits = Logits::kNone;
+  Logits logits = Logits::kNone;   // of which tokens
+  Hidden hidden = Hidden::kNone;   // of which tokens the hidden states
+
+  /// Rows that it asks for: those of its last tokens.
+  int64_t logit_rows() const { return logits == Logits::kAll ? std::ssize(ids) : logits == Logits::kLast; }
+  int64_t hidden_rows() const { return hidden == Hidden::kAll ? std::ssize(ids) : hidden == Hidden::kLast; }
 };
 
 class Model {
@@ -74,10 +81,15 @@ class Model {
   virtual size_t page_bytes(int32_t page_size) const = 0;
   virtual Result<cache::KvCache> make_cache(int32_t page_size, int32_t page_count) const = 0;
 
-  /// One pass over all chunks: writes their keys and values into their pages, and the logits asked for into
-  /// `logits`, F32 [rows asked for, vocab], in chunk order. kInvalidArgument naming an id outside the
-  /// vocabulary. A row depends only on its own sequence.
-  virtual Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) = 0;
+  /// One pass over all chunks: writes their keys and values into their pages, the logits asked for into
+  /// `logits`, F32 [rows asked for, vocab], and the hidden states, behind the final norm, into `hidden`, F32
+  /// [rows asked for, hidden], both in chunk order. kInvalidArgument naming an id outside the vocabulary. A
+  /// row depends only on its own sequence.
+  virtual Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits,
+                         MatrixView<float> hidden) = 0;
+  Status forward(std::span<const Chunk> chunks, cache::KvCache& cache, MatrixView<float> logits) {
+    return forward(chunks, cache, logits, {});
+  }
 };
 
 }  // namespace tessera::models

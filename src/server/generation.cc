@@ -196,7 +196,7 @@ void run_generation(api::Call call, Clock::time_point received, Services service
 
 http::Response error_response(const Error& error, std::string body, const engine::EngineStats& stats) {
   http::Response response{.status = api::http_status(error.code()), .body = std::move(body), .headers = {}};
-  if (response.status == 429)
+  if (response.status == 429 || response.status == 503)
     response.headers.push_back({"Retry-After", std::to_string(retry_after_s(stats))});
   if (response.status == 500) LOG_ERROR("request failed: {}", error.message());
   return response;

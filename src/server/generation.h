@@ -31,8 +31,8 @@ struct Services {
 void run_generation(api::Call call, std::chrono::steady_clock::time_point received, Services services,
                     std::shared_ptr<http::ResponseWriter> writer);
 
-/// The answer for `error` in the API's own form: status, Retry-After (when the queue should have shrunk
-/// enough), and a log line for internal errors.
+/// The answer for `error` in the API's own form: status, Retry-After with 429 and 503 (when the queue should
+/// have shrunk enough), and a log line for internal errors.
 http::Response error_response(const Error& error, std::string body, const engine::EngineStats& stats);
 
 }  // namespace tessera::server

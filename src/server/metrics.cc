@@ -70,6 +70,8 @@ struct Metrics::Impl {
   prometheus::Counter& generation_tokens = counter("sglang:generation_tokens_total", "Tokens generated");
   prometheus::Counter& retractions =
       counter("sglang:num_retractions_total", "Times that a request was interrupted for want of cache");
+  prometheus::Counter& queue_timeouts =
+      counter("tessera:queue_timeouts_total", "Requests that waited too long for their first step");
   prometheus::Gauge& accept_length =
       gauge("sglang:spec_accept_length", "Tokens per step of a request with guesses");
 
@@ -135,6 +137,7 @@ std::string Metrics::render(const engine::EngineStats& stats) {
   raise(m.cached_tokens, static_cast<double>(stats.cached_tokens));
   raise(m.generation_tokens, static_cast<double>(stats.generated_tokens));
   raise(m.retractions, static_cast<double>(stats.retractions));
+  raise(m.queue_timeouts, static_cast<double>(stats.queue_timeouts));
   return prometheus::TextSerializer().Serialize(m.registry.Collect());
 }
 

@@ -88,12 +88,15 @@ std::vector<Route> Server::routes() {
   std::vector<Route> routes = {
       {"POST", "/v1/chat/completions", generation(api::parse_chat)},
       {"POST", "/v1/completions", generation(api::parse_completion)},
+      {"POST", "/v1/embeddings", generation(api::parse_embeddings)},
       {"GET", "/v1/models", text([this] { return api::models_list(card_); })},
       {"GET", "/v1/models/", model_by_name},
       {"POST", "/v1/tokenize", transformation(api::tokenize)},
       {"POST", "/v1/detokenize", transformation(api::detokenize)},
       {"POST", "/generate", generation(api::parse_generate)},
       {"PUT", "/generate", generation(api::parse_generate)},
+      {"POST", "/encode", generation(api::parse_encode)},
+      {"PUT", "/encode", generation(api::parse_encode)},
       {"POST", "/tokenize", transformation(api::tokenize)},
       {"POST", "/detokenize", transformation(api::detokenize)},
   };

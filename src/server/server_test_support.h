@@ -25,6 +25,7 @@ using http::TestClient;
 using http::TestResponse;
 
 inline constexpr int32_t kContext = 512;
+inline constexpr int32_t kHidden = 4;
 
 // Says the alphabet on and on: the token after n tokens is letter n.
 inline int32_t alphabet(std::span<const int32_t> history) {
@@ -37,12 +38,16 @@ class ServerTest : public ::testing::Test {
     options_.http.port = 0;
     options_.version = "test";
     card_ = api::test_card(kContext);
+    card_.hidden_size = kHidden;
     engine_options_.eos_token_ids = {engine::kEos};
   }
 
   void start() {
-    const engine::ExecutorInfo info{
-        .vocab_size = engine::kByteVocab, .max_context = kContext, .page_size = 8, .page_count = 512};
+    const engine::ExecutorInfo info{.vocab_size = engine::kByteVocab,
+                                    .hidden_size = kHidden,
+                                    .max_context = kContext,
+                                    .page_size = 8,
+                                    .page_count = 512};
     auto executor = std::make_unique<engine::FakeExecutor>(info, alphabet, [this](const auto&) -> Status {
       if (fail_.load()) return internal_error("weights on fire");
       std::this_thread::sleep_for(step_time_.load());

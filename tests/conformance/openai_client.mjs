@@ -62,6 +62,17 @@ test("completions", async () => {
   assert.ok(chunks > 0);
 });
 
+test("embeddings", async () => {
+  const embed = async (input, options) => (await client.embeddings.create({ model: "tiny", input, ...options })).data.map((one) => one.embedding);
+  const both = await embed(["a", "b"]); // base64, which the client asks for and decodes
+  assert.equal(both.length, 2);
+  assert.ok(Math.abs(both[0].reduce((sum, number) => sum + number * number, 0) - 1) < 1e-5);
+  assert.deepEqual(await embed("b", { encoding_format: "float" }), [both[1]]);
+  assert.equal((await embed("b", { dimensions: 8 }))[0].length, 8);
+  assert.notDeepEqual(await embed("ab", { pooling: "mean" }), await embed("ab"));
+  await assert.rejects(embed("b", { dimensions: 100_000 }), OpenAI.BadRequestError);
+});
+
 test("errors are the client's own", async () => {
   for (const options of [{ model: "gpt-4" }, { messages: [] }, { temperature: -1 }, { response_format: { type: "json_object" } }]) {
     await assert.rejects(chat(options), (error) => {

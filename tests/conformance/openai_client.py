@@ -4,9 +4,11 @@ The model has random weights, so the tests look at forms, counts and agreement, 
 Run by tests/conformance/run.
 """
 
+import array
 import concurrent.futures
 import json
 import os
+import struct
 import threading
 import time
 import unittest
@@ -29,6 +31,18 @@ def post(url, body, headers=None):
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+
+
+def read_safetensors(path):
+    """Tensors of float32 and int64 by name, as flat arrays."""
+    with open(path, "rb") as file:
+        length, = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        data = file.read()
+    header.pop("__metadata__", None)
+    types = {"F32": "f", "I64": "q"}
+    return {name: array.array(types[tensor["dtype"]], data[slice(*tensor["data_offsets"])])
+            for name, tensor in header.items()}
 
 
 class OpenAiClient(unittest.TestCase):
@@ -155,6 +169,64 @@ class OpenAiClient(unittest.TestCase):
             self.assertAlmostEqual(got, expected, places=5)
         self.assertEqual(scored.text, "The quick")
         self.assertEqual(scored.logprobs.tokens, echoed.logprobs.tokens[:-6])
+
+    def embed(self, text, **options):
+        """Vectors, by the client's default: base64, which it decodes."""
+        answer = self.client.embeddings.create(model="tiny", input=text, **options)
+        self.assertEqual(answer.object, "list")
+        self.assertEqual([item.index for item in answer.data], list(range(len(answer.data))))
+        for item in answer.data:
+            self.assertEqual(item.object, "embedding")
+            self.assertAlmostEqual(sum(number * number for number in item.embedding), 1, places=5)
+        return [item.embedding for item in answer.data]
+
+    def test_embeddings(self):
+        one, other = self.embed(["The quick", "A tile"], user="somebody")
+        self.assertEqual(self.embed("A tile"), [other], "alone as in company")
+        self.assertEqual(self.embed("A tile", encoding_format="float"), [other])
+        ids = post(self.server.url + "/tokenize", {"prompt": ["The quick", "A tile"]})[1]["tokens"]
+        self.assertEqual(self.embed(ids), [one, other])
+        self.assertEqual(self.embed(ids[1]), [other])
+        mean, = self.embed("A tile", extra_body={"pooling": "mean"})
+        self.assertEqual(len(mean), len(other))
+        self.assertNotEqual(mean, other)
+        short, = self.embed("A tile", dimensions=8)
+        length = sum(number * number for number in other[:8]) ** 0.5
+        for got, expected in zip(short, other[:8], strict=True):
+            self.assertAlmostEqual(got, expected / length, places=5)
+        usage = self.client.embeddings.create(model="tiny", input=["The quick", "A tile"]).usage
+        self.assertEqual(usage.prompt_tokens, sum(len(one) for one in ids))
+        self.assertEqual(usage.total_tokens, usage.prompt_tokens)
+        status, native = post(self.server.url + "/encode", {"text": ["The quick", "A tile"]})
+        self.assertEqual((status, [answer["embedding"] for answer in native]), (200, [one, other]))
+
+    def test_golden_embeddings(self):
+        sequences, goldens = (read_safetensors(os.path.join(MODEL, name))
+                              for name in ("golden.safetensors", "golden_hidden.safetensors"))
+        for pooling in ("last", "mean"):
+            inputs = [list(sequences[f"input_ids_{i}"]) for i in range(3)]
+            for i, found in enumerate(self.embed(inputs, extra_body={"pooling": pooling})):
+                cosine = sum(a * b for a, b in zip(found, goldens[f"{pooling}_{i}"], strict=True))
+                self.assertGreater(cosine, 0.999, "bfloat16 against float32")  # random vectors of 64: 0.1
+
+    def test_embeddings_beside_answers(self):
+        texts = [f"Number {index}, and so on" for index in range(16)]
+        alone = [self.embed(text)[0] for text in texts]
+        with concurrent.futures.ThreadPoolExecutor(9) as pool:
+            answers = [pool.submit(self.chat, max_tokens=64, extra_body={"ignore_eos": True}) for _ in range(4)]
+            together = list(pool.map(lambda text: self.embed(text)[0], texts))
+            for answer in answers:
+                self.assertEqual(answer.result().usage.completion_tokens, 64)
+        self.assertEqual(together, alone)
+        self.assertEqual(self.embed(texts), alone)
+
+    def test_wrong_embeddings_are_the_clients_exceptions(self):
+        for options in ({"model": "gpt-4"}, {"input": ""}, {"input": []}, {"input": "long " * 400}, {"dimensions": 0},
+                        {"dimensions": 100000}, {"encoding_format": "hex"}, {"extra_body": {"pooling": "cls"}}):
+            with self.subTest(options=str(options)[:80]):
+                with self.assertRaises(openai.BadRequestError) as caught:
+                    self.client.embeddings.create(**{"model": "tiny", "input": "a", **options})
+                self.assertTrue(caught.exception.body["message"])
 
     def test_several_answers(self):
         answer = self.chat(n=3, temperature=1.0, seed=11, extra_body={"ignore_eos": True})
