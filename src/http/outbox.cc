@@ -26,10 +26,10 @@ void Outbox::start(std::function<void()> on_empty, std::function<void(std::strin
   on_failure_ = std::move(on_failure);
 }
 
-void Outbox::push(std::string_view bytes, std::shared_ptr<void> owner) {
+void Outbox::push(std::string_view bytes, const std::shared_ptr<void>& owner) {
   if (!on_failure_) return;
   waiting_ += bytes;
-  if (!sending_) send_some(std::move(owner));
+  if (!sending_) send_some(owner);
 }
 
 void Outbox::close() {
@@ -39,7 +39,7 @@ void Outbox::close() {
   waiting_.clear();
 }
 
-void Outbox::send_some(std::shared_ptr<void> owner) {
+void Outbox::send_some(const std::shared_ptr<void>& owner) {
   if (sent_ == current_.size()) {
     current_.clear();
     std::swap(current_, waiting_);
@@ -63,12 +63,12 @@ void Outbox::send_some(std::shared_ptr<void> owner) {
                              fail("the client is gone");
                            });
   unacknowledged_ = unacknowledged();
-  watch_for_stall(std::move(owner));
+  watch_for_stall(owner);
 }
 
 // The system says that it takes more only when a third of its buffer is free: a megabyte, for which a steady
 // reader of 20 kB a second needs longer than the limit. So what it holds is looked at.
-void Outbox::watch_for_stall(std::shared_ptr<void> owner) {
+void Outbox::watch_for_stall(const std::shared_ptr<void>& owner) {
   timer_.expires_after(stall_limit_);
   timer_.async_wait([this, owner](error_code error) {
     const bool expired = !error && timer_.expiry() <= std::chrono::steady_clock::now();

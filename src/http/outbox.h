@@ -22,7 +22,7 @@ class Outbox {
 
   /// `owner` keeps this object and the stream alive while bytes are under way.
   void start(std::function<void()> on_empty, std::function<void(std::string_view why)> on_failure);
-  void push(std::string_view bytes, std::shared_ptr<void> owner);
+  void push(std::string_view bytes, const std::shared_ptr<void>& owner);
 
   /// Drops the callbacks, which hold no owner, and what waits.
   void close();
@@ -31,8 +31,8 @@ class Outbox {
   bool empty() const { return queued_bytes() == 0; }
 
  private:
-  void send_some(std::shared_ptr<void> owner);
-  void watch_for_stall(std::shared_ptr<void> owner);
+  void send_some(const std::shared_ptr<void>& owner);
+  void watch_for_stall(const std::shared_ptr<void>& owner);
   int unacknowledged();
   void disarm();
   void fail(std::string_view why);
