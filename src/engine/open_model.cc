@@ -32,7 +32,7 @@ Result<std::unique_ptr<text::ChatTemplate>> open_chat_template(const OpenOptions
     source = TRY(read_text_file(options.chat_template_file, kMaxTemplateBytes));
   }
   if (!source) return std::unique_ptr<text::ChatTemplate>();
-  auto compiled = TRY(text::ChatTemplate::compile(std::move(*source), config.special_tokens()).context(name));
+  auto compiled = TRY(text::ChatTemplate::compile(*source, config.special_tokens()).context(name));
   return std::make_unique<text::ChatTemplate>(std::move(compiled));
 }
 

@@ -178,7 +178,7 @@ TEST(SchedulerCache, LogprobsOfThePromptWithoutAnAnswer) {
     request.logprobs.emplace();
     request.prompt_logprobs_from = from;
     std::vector<Output> outputs;
-    bench.scheduler().add(static_cast<RequestId>(100 + from), request,
+    bench.scheduler().add(RequestId{100} + static_cast<RequestId>(from), request,
                           [&](const Output& output) { outputs.push_back(output); });
     bench.run();
     ASSERT_EQ(outputs.size(), 1U);

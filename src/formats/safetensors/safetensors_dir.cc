@@ -153,7 +153,8 @@ Result<std::unique_ptr<TensorSource>> open_sharded(const fs::path& directory,
   const SafetensorsIndex index = TRY(parse_index(text, index_name));
   auto source = std::make_unique<SafetensorsSource>();
   for (const std::string& shard : index.shards) {
-    TRY_STATUS(source->add_file(TRY(open_model_file(directory, shard).context(index_name))));
+    InputFile file = TRY(open_model_file(directory, shard).context(index_name));
+    TRY_STATUS(source->add_file(std::move(file)));
   }
   TRY_STATUS(source->index_names());
   TRY_STATUS(source->check_against(index, index_name));
@@ -168,7 +169,8 @@ Result<std::unique_ptr<TensorSource>> open_safetensors_dir(const std::string& di
   const WeightFiles files = TRY(find_weight_files(root));
   if (files.is_index) return unstack_experts(TRY(open_sharded(root, files.file)));
   auto source = std::make_unique<SafetensorsSource>();
-  TRY_STATUS(source->add_file(TRY(open_model_file(root, files.file))));
+  InputFile file = TRY(open_model_file(root, files.file));
+  TRY_STATUS(source->add_file(std::move(file)));
   TRY_STATUS(source->index_names());
   TRY_STATUS(source->name_as_with_head());
   return unstack_experts(std::move(source));
